@@ -1,0 +1,1 @@
+"""The front door: customers and agents reach Aftercare here, and nowhere else."""

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket addresses. A route translates; it decides nothing."""

@@ -1,0 +1,1 @@
+"""Where everything is kept: SQLite or PostgreSQL, plain functions over an open transaction."""

@@ -1,0 +1,1 @@
+"""After-sales support itself: its words and its rules, without any I/O."""

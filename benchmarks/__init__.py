@@ -1,0 +1,1 @@
+"""Measuring: a throwaway installation, scripted customers, and what they find."""

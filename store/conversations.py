@@ -287,6 +287,12 @@ async def next_unhandled(tx: AsyncConnection, conversation: str) -> Message | No
     return None if row is None else _message(row)
 
 
+async def unhandled(tx: AsyncConnection, conversation: str) -> list[Message]:
+    """The messages of the customer that nobody has dealt with, oldest first."""
+    query = sa.select(messages).where(messages.c.conversation == conversation, _unhandled)
+    return [_message(row) for row in await tx.execute(query.order_by(messages.c.seq))]
+
+
 async def with_unhandled(tx: AsyncConnection) -> list[str]:
     """The conversations in which a message waits: what a crash left behind."""
     # Without DISTINCT, for which SQLite would walk through another index, over every message.
@@ -311,6 +317,15 @@ async def mark_handled(
         .values(values)
     )
     return changed.rowcount == 1
+
+
+async def leave_to_person(tx: AsyncConnection, conversation: str, at: datetime) -> None:
+    """Take everything off the work queue: whoever just took the conversation answers it."""
+    await tx.execute(
+        sa.update(messages)
+        .where(messages.c.conversation == conversation, _unhandled)
+        .values(handled_at=at)
+    )
 
 
 async def mark_seen(

@@ -1,8 +1,9 @@
 """Opening the database, and the two kinds of transaction."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,12 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: AsyncEngine = create_async_engine(url, pool_pre_ping=not self.is_sqlite)
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            hide_parameters=True,  # they are customers' words, and errors reach the log
+            pool_pre_ping=not self.is_sqlite,
+            connect_args={"factory": _SqliteConnection} if self.is_sqlite else {},
+        )
         # SQLite has one writer. Within this process writers queue here, in order and without
         # SQLite's polling; other processes wait for at most BUSY_TIMEOUT_MS.
         self._writer = asyncio.Lock()
@@ -51,7 +57,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                await self._end(connection, "ROLLBACK")
+                await self._take_back(connection)
                 raise
             await self._end(connection, "COMMIT")
 
@@ -69,7 +75,13 @@ class Database:
             try:
                 yield connection
             finally:
-                await self._end(connection, "ROLLBACK")
+                await self._take_back(connection)
+
+    async def _take_back(self, connection: AsyncConnection) -> None:
+        # A query cut off by a cancellation leaves a connection that refuses even the rollback; it
+        # is thrown away with its transaction. Its complaint must not hide the cancellation.
+        with suppress(sa.exc.SQLAlchemyError):
+            await self._end(connection, "ROLLBACK")
 
     async def _end(self, connection: AsyncConnection, how: str) -> None:
         if self.is_sqlite:
@@ -87,6 +99,19 @@ class Database:
 def insert(tx: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that may say what happens on a conflict, which standard SQL cannot."""
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """A connection that gives its locks back when it is closed.
+
+    A task cancelled in mid-query leaves its cursor to the garbage collector. Until that comes,
+    SQLite keeps a closed connection alive for the cursor's sake, with the write lock in its hand.
+    """
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -45,7 +45,7 @@ async def add(
             conversation=conversation,
             state=HandoffState.QUEUED,
             trigger=trigger,
-            rule=rule,
+            rule=_clipped(rule),
             urgency=urgency,
             incident=incident,
             message=message,
@@ -162,8 +162,15 @@ async def raise_to_incident(tx: AsyncConnection, handoff: str, rule: str) -> Non
     await tx.execute(
         sa.update(handoffs)
         .where(handoffs.c.id == handoff)
-        .values(urgency=Urgency.URGENT, incident=True, rule=rule)
+        .values(urgency=Urgency.URGENT, incident=True, rule=_clipped(rule))
     )
+
+
+def _clipped(rule: str) -> str:
+    # It may quote a stranger, at any length, and PostgreSQL insists on the column's.
+    kind = handoffs.c.rule.type
+    longest = kind.length if isinstance(kind, sa.String) else None
+    return rule if longest is None or len(rule) <= longest else rule[: longest - 1] + "…"
 
 
 def _handoff(row: sa.Row[Any]) -> Handoff:

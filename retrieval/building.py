@@ -1,0 +1,122 @@
+"""From a folder of articles to a release: read, cut, encode, calibrate, measure, store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.article_file import read_catalogue
+from retrieval.articles import load_articles
+from retrieval.decision import Calibration
+from retrieval.encoder import Encoder
+from retrieval.errors import IndexDamaged
+from retrieval.evaluation import calibrate, evaluate, load_questions
+from retrieval.index import Index
+from retrieval.releases import current_id, load_release, read_manifest, write_release
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a build reads from. Question files may be missing: see `decision`."""
+
+    articles: Path = Path("knowledge")
+    tuning: Path = Path("evaluation/retrieval/tuning.yml")
+    holdout: Path = Path("evaluation/retrieval/holdout.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build came to."""
+
+    release: str
+    skipped: bool  # nothing had changed: `release` is the one there was
+    encoded: int  # passages that were not taken over from the release before
+    manifest: dict[str, Any]
+
+
+def build(sources: Sources, target: Path, encoder: Encoder, now: datetime, force: bool = False,
+          progress: Callable[[str], None] = lambda line: None) -> Built:
+    """Make a release of the articles and serve it, unless nothing has changed.
+
+    Args:
+        sources: What to read.
+        target: Usually `var/knowledge`.
+        encoder: The one that will encode questions. For help centres of up to some 2,000 passages
+            the exported one is right for building too: at some 20 ms a passage it has finished by
+            the time that torch has been imported.
+        now: Aware, UTC. Its day decides which articles are past review.
+        force: Build although nothing has changed, and encode every passage again.
+        progress: Told in one line what is being done.
+
+    Raises:
+        ArticlesRefused: With every problem; the release before stays in service.
+        QuestionsRefused: A file of labelled questions is there but wrong.
+    """
+    articles = load_articles(sources.articles, now.date())
+    progress(f"{len(articles)} articles read")
+    fingerprint = _fingerprint(sources, encoder)
+    previous = _previous(target, encoder)
+    if previous is not None and not force:
+        manifest = read_manifest(target / "releases" / previous[0])
+        if manifest["fingerprint"] == fingerprint:
+            return Built(previous[0], skipped=True, encoded=0, manifest=manifest)
+    known = {} if previous is None or force else previous[1].known_vectors()
+    counted = _Counting(encoder)
+    index = Index.build(articles, counted, read_catalogue(sources.articles), known)
+    progress(f"{len(index.passages)} passages, {counted.texts} of them encoded")
+    if sources.tuning.exists():
+        calibration = calibrate(index, encoder, load_questions(sources.tuning, index))
+        progress(f"calibrated on {calibration.questions} questions")
+    else:
+        calibration = Calibration.default()
+        progress(f"{sources.tuning} is not there: the shipped calibration is used")
+    measured: dict[str, float] = {}
+    if sources.holdout.exists():
+        held_out = load_questions(sources.holdout, index)
+        measured = evaluate(index, encoder, calibration, held_out).to_json()
+        progress(f"measured on {len(held_out)} questions")
+    release = write_release(target, index, calibration, fingerprint, measured, now)
+    return Built(release, skipped=False, encoded=counted.texts,
+                 manifest=read_manifest(target / "releases" / release))
+
+
+class _Counting:
+    """An encoder that knows how many texts it was given."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self.texts = encoder, 0
+        self.dim, self.fingerprint = encoder.dim, encoder.fingerprint
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += len(texts)
+        return self._encoder.encode(texts)
+
+
+def _previous(target: Path, encoder: Encoder) -> tuple[str, Index] | None:
+    """The current release, if it is sound: a damaged one is built anew, not taken over."""
+    name = current_id(target)
+    if name is None:
+        return None
+    try:
+        return name, load_release(target / "releases" / name, encoder.fingerprint).index
+    except IndexDamaged:
+        return None
+
+
+def _fingerprint(sources: Sources, encoder: Encoder) -> str:
+    """SHA-256 of everything a release depends on: articles, questions, encoder and this code."""
+    code = Path(__file__).parent
+    files = [*sources.articles.rglob("*.md"), sources.articles / "products.yml",
+             sources.tuning, sources.holdout, *code.glob("*.py"), *code.glob("*.json")]
+    digest = hashlib.sha256(encoder.fingerprint.encode())
+    for file in sorted(f for f in files if f.is_file()):
+        content = file.read_bytes()
+        digest.update(f"\0{file.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()

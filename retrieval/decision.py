@@ -1,0 +1,265 @@
+"""Ranked sections to an Answer, a Clarify or an Abstention.
+
+A logistic function of four signals gives the probability that the first section is of an article
+that answers the question. Two thresholds follow from what mistakes cost (`Costs`), not from taste.
+Beyond them, two rules: an error code that the article does not mention is never answered, and a
+question that fits several products equally is asked back.
+
+A release is calibrated when it is built, on the labelled questions in
+`evaluation/retrieval/tuning.yml`. Without such a file it takes `retrieval/calibration.json`, which
+was fitted on the sample shop's questions and ships with this room.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from retrieval.articles import ALL_PRODUCTS
+from retrieval.index import Index
+from retrieval.passages import quote
+from retrieval.ranking import Ranked
+from retrieval.words import codes, terms
+
+DEFAULT_CALIBRATION = Path(__file__).with_name("calibration.json")
+FEATURES = ("score", "cosine", "coverage", "margin")
+_SAME_SCORE = 0.03  # two products whose best sections are this close fit a question equally
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a mistake costs, in missed answers: an answer that was there and was not given sends
+    the customer to a person, which is the unit.
+    """
+
+    wrong_answer: float = 4.0  # misleads, and then needs the person too
+    missed_answer: float = 1.0
+    needless_question: float = 0.6  # a turn lost on titles that do not fit, then the person
+
+    @property
+    def answer_at(self) -> float:
+        """The probability from which answering costs less, on average, than not answering."""
+        return self.wrong_answer / (self.wrong_answer + self.missed_answer)
+
+    @property
+    def clarify_at(self) -> float:
+        """The probability from which asking back costs less, on average, than giving up."""
+        return self.needless_question / (self.needless_question + self.missed_answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The signals for the first section of a ranking."""
+
+    score: float
+    cosine: float
+    coverage: float  # share of the question's words, weighed by rarity, that its article says
+    margin: float  # score above the best section of any other article
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        return self.score, self.cosine, self.coverage, self.margin
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What turns evidence into a probability, and the thresholds on it."""
+
+    weights: tuple[float, ...]  # per FEATURES, on the signals as they are
+    bias: float
+    answer_at: float
+    clarify_at: float
+    procedure_at: float  # fused score from which `procedure_for` names a procedure
+    questions: int  # that it was fitted on
+
+    def probability(self, evidence: Evidence) -> float:
+        """That the section is of an article that answers the question, 0 to 1."""
+        pairs = zip(self.weights, evidence.values, strict=True)
+        activation = self.bias + sum(weight * value for weight, value in pairs)
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, activation))))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"weights": dict(zip(FEATURES, self.weights, strict=True))}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
+        return cls(**{**value, "weights": tuple(value["weights"][name] for name in FEATURES)})
+
+    @classmethod
+    def default(cls) -> Calibration:
+        """The one that ships with this room."""
+        return cls.from_json(json.loads(DEFAULT_CALIBRATION.read_text("utf-8")))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A section as it is quoted and cited."""
+
+    article_id: str
+    title: str
+    kind: str
+    anchor: str  # "" for what stands before the first heading
+    section_title: str  # "" likewise
+    version: str
+    quote: str  # at most about 130 words, "…" where something was left out
+    score: float
+    cosine: float
+    lexical: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first source's article answers the question with that probability."""
+
+    probability: float
+    sources: tuple[Source, ...]  # at least one, best first
+    release: str
+
+    @property
+    def source(self) -> Source:
+        return self.sources[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Clarify:
+    """Too little for an answer, enough to ask: offer the titles, or ask for the product."""
+
+    probability: float
+    reason: Literal["weak_evidence", "which_product", "code_elsewhere"]
+    sources: tuple[Source, ...]  # at most two, of different articles, to choose from
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Nothing that may be said. `sources` are what was considered: for a person, not to quote."""
+
+    probability: float
+    reason: Literal["no_evidence", "unknown_code", "nothing_to_search", "empty_question"]
+    sources: tuple[Source, ...]
+    release: str
+
+
+def weigh(index: Index, ranked: Sequence[Ranked], question: str) -> Evidence:
+    """The evidence for the first of some ranked sections, of which there is at least one."""
+    first = ranked[0]
+    rivals = [r.score for r in ranked if r.article_id != first.article_id]
+    asked = sorted(set(terms(question)))
+    said = _said(index, first.article_id)
+    total = sum(index.idf(term) for term in asked)
+    covered = sum(index.idf(term) for term in asked if term in said)
+    return Evidence(
+        score=first.score, cosine=first.cosine,
+        coverage=covered / total if total else 0.0,
+        margin=first.score - (rivals[0] if rivals else 0.0),
+    )
+
+
+def decide(index: Index, ranked: Sequence[Ranked], question: str, product: str | None,
+           calibration: Calibration, release: str, limit: int = 5
+           ) -> Answer | Clarify | Abstention:
+    """Whether to answer, to ask back, or to say that nothing is known. Equal input, equal result.
+
+    Args:
+        index: Where the sections are quoted from.
+        ranked: From `ranking.rank` for this question.
+        question: In the customer's words.
+        product: What the ranking was restricted to, if anything.
+        calibration: Of the release.
+        release: Its id.
+        limit: The most sources an answer or an abstention carries.
+    """
+    if not question.strip():
+        return Abstention(0.0, "empty_question", (), release)
+    if not ranked:
+        return Abstention(0.0, "nothing_to_search", (), release)
+    probability = calibration.probability(weigh(index, ranked, question))
+    sources = tuple(source(index, r) for r in ranked[:limit])
+    # "HM-D450" ends like a code; models are words like others.
+    if asked := codes(question) - codes(" ".join(m for ms in index.catalogue.values() for m in ms)):
+        mentioning = [r for r in ranked if asked <= _said(index, r.article_id)]
+        if not mentioning:
+            return Abstention(probability, "unknown_code", sources, release)
+        if mentioning[0].article_id != ranked[0].article_id:
+            return Clarify(probability, "code_elsewhere", _choice(index, mentioning), release)
+    if probability < calibration.clarify_at:
+        return Abstention(probability, "no_evidence", sources, release)
+    if product is None and _fits_several_products(index, ranked):
+        return Clarify(probability, "which_product", _choice(index, ranked), release)
+    if probability < calibration.answer_at:
+        return Clarify(probability, "weak_evidence", _choice(index, ranked), release)
+    return Answer(probability, sources, release)
+
+
+def source(index: Index, ranked: Ranked) -> Source:
+    """A ranked section, quoted."""
+    article = index.articles[ranked.article_id]
+    section = article.section(ranked.anchor)
+    if section is None:
+        raise KeyError(f"{ranked.article_id}#{ranked.anchor}")
+    return Source(article.id, article.title, article.kind, section.anchor, section.title,
+                  article.version, quote(section, ranked.start), ranked.score, ranked.cosine,
+                  ranked.lexical)
+
+
+def fit(evidence: Sequence[Evidence], right: Sequence[bool], procedure_at: float,
+        costs: Costs | None = None) -> Calibration:
+    """Fit the probability on labelled questions.
+
+    Args:
+        evidence: For the first section of each question's ranking, shape (n,).
+        right: Whether its article answers the question, shape (n,); both must occur.
+        procedure_at: See `Calibration`.
+        costs: Of mistakes; None for the usual ones.
+
+    Raises:
+        ValueError: All answers are right, or none is: nothing can be learnt from that.
+    """
+    # 1 s to import, and not for serving.
+    from sklearn.linear_model import LogisticRegression
+
+    signals = np.array([one.values for one in evidence], dtype=np.float64).reshape(-1, 4)
+    mean, scale = signals.mean(axis=0), signals.std(axis=0) + 1e-9
+    model = LogisticRegression(C=1.0, max_iter=1000)  # type: ignore[no-untyped-call]
+    model.fit((signals - mean) / scale, np.array(right, dtype=int))
+    slopes = model.coef_[0] / scale
+    costs = costs or Costs()
+    return Calibration(
+        weights=tuple(round(float(slope), 6) for slope in slopes),
+        bias=round(float(model.intercept_[0] - slopes @ mean), 6),
+        answer_at=round(costs.answer_at, 4), clarify_at=round(costs.clarify_at, 4),
+        procedure_at=round(procedure_at, 4), questions=len(right))
+
+
+def _said(index: Index, article_id: str) -> frozenset[str]:
+    """Every word that an article says, titles and symptoms included."""
+    article = index.articles[article_id]
+    texts = [article.title, *article.symptoms]
+    for section in article.sections:
+        texts += [section.title, section.text]
+    return frozenset(terms("\n".join(texts)))
+
+
+def _choice(index: Index, ranked: Sequence[Ranked]) -> tuple[Source, ...]:
+    """The best section of each of the two best articles."""
+    first = ranked[0]
+    second = next((r for r in ranked if r.article_id != first.article_id), None)
+    return tuple(source(index, r) for r in (first, second) if r is not None)
+
+
+def _fits_several_products(index: Index, ranked: Sequence[Ranked]) -> bool:
+    """Whether an article for other products ranks as high as the first."""
+    first = set(index.articles[ranked[0].article_id].products)
+    for rival in ranked[1:]:
+        if rival.score < ranked[0].score - _SAME_SCORE:
+            return False
+        products = index.articles[rival.article_id].products
+        if first.isdisjoint(products) and ALL_PRODUCTS not in {*products, *first}:
+            return True
+    return False

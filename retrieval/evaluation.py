@@ -1,0 +1,252 @@
+"""Labelled questions: what a release is calibrated on, and measured with.
+
+A file is a list of `{question, product, answers}`. `answers` are `article-id#anchor`, or
+`article-id` where any section will do; an empty list says that the knowledge base has no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from retrieval.articles import reference
+from retrieval.decision import (
+    Answer,
+    Calibration,
+    Clarify,
+    Costs,
+    Evidence,
+    decide,
+    fit,
+    weigh,
+)
+from retrieval.encoder import Encoder
+from retrieval.errors import QuestionsRefused
+from retrieval.index import Index
+from retrieval.ranking import Ranked, rank
+from retrieval.words import terms
+
+PROCEDURES = frozenset({"procedure"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a customer may ask, and where the answer stands."""
+
+    text: str
+    product: str | None
+    answers: frozenset[str]  # references; empty: there is none
+
+    def is_answered_by(self, ranked: Ranked) -> bool:
+        """Whether that very section answers, or its article does where any section will do."""
+        return not self.answers.isdisjoint(
+            {ranked.article_id, reference(ranked.article_id, ranked.anchor)})
+
+    @property
+    def articles(self) -> frozenset[str]:
+        return frozenset(answer.partition("#")[0] for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Measured on labelled questions. Rates are 0 to 1; "answerable" are those with an answer."""
+
+    questions: int
+    answerable: int
+    recall_at_1: float  # over answerable ones, of sections, whatever was decided
+    recall_at_3: float
+    recall_at_5: float
+    mrr: float
+    article_at_1: float  # the first section is of a right article
+    coverage: float  # answered, over answerable
+    wrong_answer_rate: float  # answered wrongly, over answered; the article counts as right
+    wrong_section_rate: float  # answered with another section than the labelled one, over answered
+    answered_without: float  # answered although there is no answer, over those without
+    answered_when_removed: float  # answered after the right articles were taken away
+    clarify_rate: float  # asked back, over all
+    clarify_helpful: float  # a right article among the titles offered, over asked back
+    auroc: float  # probability of a right first article above that of a wrong one
+    ece: float  # expected calibration error, ten bins of equal width
+
+    def to_json(self) -> dict[str, float]:
+        return {key: round(value, 4) for key, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        return "\n".join(f"{key.replace('_', ' '):<24}{value:>8}" if isinstance(value, int)
+                         else f"{key.replace('_', ' '):<24}{value:>8.3f}"
+                         for key, value in asdict(self).items())
+
+
+def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ...]:
+    """Read labelled questions.
+
+    Args:
+        file: YAML, see the top of this module.
+        index: When given, answers must name articles and sections that it holds.
+
+    Raises:
+        QuestionsRefused: The file is missing, not of that form, or names what is not there.
+    """
+    try:
+        rows = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise QuestionsRefused(file, f"cannot be read ({error})") from error
+    if not isinstance(rows, list) or not rows:
+        raise QuestionsRefused(file, "is not a list of questions")
+    known = None if index is None else {
+        ref for a in index.articles.values()
+        for ref in (a.id, *(reference(a.id, s.anchor) for s in a.sections))}
+    found = []
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or set(row) - {"question", "product", "answers"}:
+            raise QuestionsRefused(file, f"entry {number} is not {{question, product, answers}}")
+        text, product, answers = row.get("question"), row.get("product"), row.get("answers")
+        if (not isinstance(text, str) or not isinstance(product, str | None)
+                or not isinstance(answers, list) or not all(isinstance(a, str) for a in answers)):
+            raise QuestionsRefused(file, f"entry {number} has a value of the wrong kind")
+        if known is not None and (missing := set(answers) - known):
+            raise QuestionsRefused(file, f"entry {number} names {sorted(missing)}, not there")
+        found.append(Question(text, product, frozenset(answers)))
+    return tuple(found)
+
+
+def calibrate(index: Index, encoder: Encoder, questions: Sequence[Question],
+              costs: Costs | None = None) -> Calibration:
+    """Fit the probability and the thresholds on labelled questions.
+
+    Right is a first section of a right article: its source link leads there. The thresholds hold
+    for questions in the proportions of the file, with and without an answer.
+
+    Raises:
+        ValueError: All first sections are right, or none is.
+    """
+    costs = costs or Costs()
+    vectors = encoder.encode([question.text for question in questions])
+    evidence: list[Evidence] = []
+    right: list[bool] = []
+    procedures: list[tuple[float, bool]] = []  # score, whether it is the right procedure
+    for question, vector in zip(questions, vectors, strict=True):
+        ranked = _rank(index, question, vector)
+        if not ranked:
+            continue
+        evidence.append(weigh(index, ranked, question.text))
+        right.append(ranked[0].article_id in question.articles)
+        procedures += _procedure_scores(index, question, ranked)
+    return fit(evidence, right, _cheapest_threshold(procedures, costs), costs)
+
+
+def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
+             questions: Sequence[Question]) -> Report:
+    """Measure ranking and decisions on labelled questions, of which there is at least one."""
+    vectors = encoder.encode([question.text for question in questions])
+    ranks: list[float] = []  # of the first right section, from 1; infinite when there is none
+    article_first: list[bool] = []
+    probabilities: list[float] = []
+    right: list[bool] = []
+    answered: list[tuple[Question, Ranked]] = []
+    offered: list[bool] = []  # whether a right article was, when asking back
+    answered_when_removed = 0
+    for question, vector in zip(questions, vectors, strict=True):
+        ranked = _rank(index, question, vector)
+        result = decide(index, ranked, question.text, question.product, calibration, "")
+        if ranked:
+            probabilities.append(result.probability)
+            right.append(ranked[0].article_id in question.articles)
+        if isinstance(result, Answer):
+            answered.append((question, ranked[0]))
+        if isinstance(result, Clarify):
+            offered.append(any(s.article_id in question.articles for s in result.sources))
+        if not question.answers:
+            continue
+        ranks.append(next((i for i, r in enumerate(ranked, 1) if question.is_answered_by(r)),
+                          np.inf))
+        article_first.append(bool(ranked) and ranked[0].article_id in question.articles)
+        left = [r for r in ranked if r.article_id not in question.articles]
+        again = decide(index, left, question.text, question.product, calibration, "")
+        answered_when_removed += isinstance(again, Answer)
+    without = sum(not question.answers for question in questions)
+    positions = np.array(ranks)
+    return Report(
+        questions=len(questions), answerable=len(ranks),
+        recall_at_1=_share(positions <= 1), recall_at_3=_share(positions <= 3),
+        recall_at_5=_share(positions <= 5), mrr=_share(1 / positions),
+        article_at_1=_share(article_first),
+        coverage=sum(bool(q.answers) for q, _ in answered) / max(1, len(ranks)),
+        wrong_answer_rate=_share([r.article_id not in q.articles for q, r in answered]),
+        wrong_section_rate=_share([not q.is_answered_by(r) for q, r in answered]),
+        answered_without=sum(not q.answers for q, _ in answered) / max(1, without),
+        answered_when_removed=answered_when_removed / max(1, len(ranks)),
+        clarify_rate=len(offered) / len(questions), clarify_helpful=_share(offered),
+        auroc=auroc(probabilities, right), ece=expected_calibration_error(probabilities, right))
+
+
+def auroc(scores: Sequence[float], right: Sequence[bool]) -> float:
+    """The chance that a right one scores above a wrong one, ties counting half; 0.5 when there
+    are only right or only wrong ones. Scores and labels of shape (n,).
+    """
+    values, labels = np.asarray(scores, dtype=float), np.asarray(right, dtype=bool)
+    if labels.all() or not labels.any():
+        return 0.5
+    difference = values[labels][:, None] - values[~labels][None, :]
+    return float((difference > 0).mean() + (difference == 0).mean() / 2)
+
+
+def expected_calibration_error(probabilities: Sequence[float], right: Sequence[bool],
+                               bins: int = 10) -> float:
+    """How far the stated probability is from the share that was right, averaged over bins of
+    equal width by their size. Shapes (n,) and (n,); 0 for n = 0.
+
+    Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
+    """
+    values, labels = np.asarray(probabilities, dtype=float), np.asarray(right, dtype=float)
+    place = np.minimum((values * bins).astype(int), bins - 1)
+    gaps = [abs(values[place == b].mean() - labels[place == b].mean()) * (place == b).sum()
+            for b in range(bins) if (place == b).any()]
+    return float(sum(gaps) / max(1, len(values)))
+
+
+def _rank(index: Index, question: Question, vector: NDArray[np.float32]) -> list[Ranked]:
+    rows = index.rows(question.product, "customer")
+    return rank(index, vector, terms(question.text), rows)
+
+
+def _procedure_scores(index: Index, question: Question, ranked: Sequence[Ranked]
+                      ) -> Iterable[tuple[float, bool]]:
+    """The score of the best procedure and whether it is right; then, for a fault, that of the best
+    one when the right one is missing.
+    """
+    found = [r for r in ranked if index.articles[r.article_id].kind in PROCEDURES]
+    is_fault = any(index.articles[a].kind in PROCEDURES for a in question.articles
+                   if a in index.articles)
+    if found and (is_fault or not question.answers):
+        yield found[0].score, found[0].article_id in question.articles
+    left = [r for r in found if r.article_id not in question.articles]
+    if left and is_fault:
+        yield left[0].score, False
+
+
+def _cheapest_threshold(scored: Sequence[tuple[float, bool]], costs: Costs) -> float:
+    """The score from which naming a procedure costs least on these examples. A wrong one costs a
+    needless question, for a procedure begins by saying what it is for.
+    """
+    if not scored:
+        return 0.5
+    candidates = sorted({score for score, _ in scored} | {1.0})
+
+    def cost(threshold: float) -> float:
+        wrong = sum(score >= threshold and not right for score, right in scored)
+        missed = sum(score < threshold and right for score, right in scored)
+        return costs.needless_question * wrong + costs.missed_answer * missed
+
+    best = min(candidates, key=cost)
+    below = [score for score, _ in scored if score < best]
+    return (best + max(below)) / 2 if below else best
+
+
+def _share(values: Sequence[float] | Sequence[bool] | NDArray[np.generic]) -> float:
+    return float(np.mean(np.asarray(values, dtype=float))) if len(values) else 0.0

@@ -1,0 +1,137 @@
+"""The door to this room: questions in, answers out, from whichever release is current."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from retrieval.articles import Article
+from retrieval.decision import Abstention, Answer, Clarify, decide
+from retrieval.encoder import Encoder, OnnxEncoder
+from retrieval.errors import IndexDamaged
+from retrieval.ranking import search
+from retrieval.releases import Release, load_current, pointer
+
+_PROCEDURES = frozenset({"procedure"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What one call works with from beginning to end, though another release comes meanwhile."""
+
+    release: Release
+    pointer: tuple[int, int, int] | None
+
+
+class KnowledgeBase:
+    """A loaded release and the encoder for questions. Safe to call from a pool of threads.
+
+    Calls are plain functions of 10 to 20 ms; from asyncio, use `asyncio.to_thread`.
+    """
+
+    def __init__(self, folder: Path, encoder: Encoder) -> None:
+        """Load the current release of `folder`.
+
+        Raises:
+            IndexDamaged: No release there can be served.
+        """
+        self._folder, self._encoder = folder, encoder
+        self._reloading = threading.Lock()
+        self._served = self._load()
+
+    @classmethod
+    def open(cls, folder: Path, encoder_folder: Path) -> KnowledgeBase:
+        """Load release and encoder.
+
+        Args:
+            folder: Usually `var/knowledge`, written by `python -m retrieval build`.
+            encoder_folder: Usually `var/encoder`, by `python -m retrieval export-encoder`.
+
+        Raises:
+            EncoderDamaged: The encoder's files are missing or altered.
+            IndexDamaged: No release can be served.
+        """
+        return cls(folder, OnnxEncoder.load(encoder_folder))
+
+    @property
+    def release(self) -> str:
+        """Id of the release that answers now."""
+        return self._served.release.id
+
+    @property
+    def degraded(self) -> str | None:
+        """Why an older release answers than the one that should, or why a new one could not be
+        loaded; None when all is well. For the health page.
+        """
+        return self._served.release.degraded
+
+    def answer(self, question: str, product: str | None = None, audience: str = "customer",
+               limit: int = 5) -> Answer | Clarify | Abstention:
+        """What the articles say to a question.
+
+        Args:
+            question: In the customer's words, any length; the encoder reads 256 tokens.
+            product: A product or model; only its articles, and those for every product, are
+                considered. None: all are, and a question that fits several is asked back.
+            audience: "customer", or "agent" who may also see agents' articles.
+            limit: The most sources that come along.
+        """
+        release = self._served.release
+        ranked = search(release.index, self._encoder, question, product, audience)
+        return decide(release.index, ranked, question, product, release.calibration, release.id,
+                      limit)
+
+    def procedure_for(self, symptom: str, product: str | None = None) -> Article | None:
+        """The customers' procedure that fits a fault best, or None when none fits well enough.
+
+        Args:
+            symptom: In the customer's words: "there is water left in the tub", "E24".
+            product: As in `answer`.
+        """
+        release = self._served.release
+        ranked = search(release.index, self._encoder, symptom, product, kinds=_PROCEDURES)
+        if not ranked or ranked[0].score < release.calibration.procedure_at:
+            return None
+        return release.index.articles[ranked[0].article_id]
+
+    def article(self, article_id: str) -> Article | None:
+        """An article of the current release, if it has one with that id."""
+        return self._served.release.index.articles.get(article_id)
+
+    def articles(self) -> tuple[Article, ...]:
+        """All articles of the current release, by id."""
+        articles = self._served.release.index.articles
+        return tuple(articles[key] for key in sorted(articles))
+
+    def reload_if_changed(self) -> bool:
+        """Take up another release, or the same one repaired, if `current` was written since.
+
+        One `stat` when nothing changed: call it before each turn. While one thread loads, the
+        others go on with the release they have. A new release that cannot be loaded leaves a sound
+        one in service, with `degraded` saying so.
+
+        Returns:
+            Whether another release was taken up by this call.
+        """
+        if pointer(self._folder) == self._served.pointer:
+            return False
+        if not self._reloading.acquire(blocking=False):
+            return False
+        try:
+            before = self._served
+            try:
+                self._served = self._load()
+            except IndexDamaged as error:
+                self._served = self._kept(before, str(error))
+            return self._served.release.id != before.release.id
+        finally:
+            self._reloading.release()
+
+    def _load(self) -> _Served:
+        # Looked at before loading: if it changes meanwhile, the next call sees a difference.
+        seen = pointer(self._folder)
+        return _Served(load_current(self._folder, self._encoder.fingerprint), seen)
+
+    def _kept(self, before: _Served, fault: str) -> _Served:
+        return _Served(replace(before.release, degraded=fault), pointer(self._folder))

@@ -1,0 +1,86 @@
+# Every command a developer or an operator types. `make` alone lists them.
+
+PYTHON ?= python3
+APP := .venvs/app/bin/python
+RASA := .venvs/rasa/bin/python
+UV := .venvs/app/bin/uv
+KILLS ?= 100
+
+# `make test T=tests/store` runs just that; of the two environments, the one it belongs to.
+T ?= tests
+BOT_TESTS := $(if $(filter tests,$(T)),tests/bot,$(filter tests/bot%,$(T)))
+APP_TESTS := $(filter-out tests/bot%,$(T))
+
+.DEFAULT_GOAL := help
+.PHONY: help run prepare test check format train index bench storm agent import-purchases status \
+        lock migration environments clean
+
+help:  ## List these commands
+	@echo "make COMMAND, where COMMAND is:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: environments  ## Set up what is missing, start everything, stop it with Ctrl-C
+	@$(APP) -m operate run
+
+prepare: environments  ## Set up what is missing, and start nothing
+	@$(APP) -m operate prepare
+
+test: environments  ## Run every test, or those of T=tests/store
+	@failed=; \
+	if [ -n "$(APP_TESTS)" ]; then $(APP) -m pytest --ignore=tests/bot $(APP_TESTS) || failed=1; fi; \
+	if [ -n "$(BOT_TESTS)" ]; then $(RASA) -m pytest $(BOT_TESTS) || failed=1; fi; \
+	test -z "$$failed"
+
+check: environments  ## Style, format and types
+	@failed=; \
+	$(APP) -m ruff check . || failed=1; \
+	$(APP) -m ruff format --check . || failed=1; \
+	$(APP) -m mypy || failed=1; \
+	test -z "$$failed"
+
+format: environments  ## Format the code, and mend what can be mended
+	@$(APP) -m ruff check --fix . ; $(APP) -m ruff format .
+
+train: environments  ## Train the bot
+	@$(APP) -m operate train
+
+index: environments  ## Read the articles into the knowledge index
+	@$(APP) -m operate index
+
+bench: environments  ## Measure answers, latency and load
+	@$(APP) -m benchmarks
+
+storm: environments  ## Kill the processes at random under load: KILLS=100
+	@$(APP) -m benchmarks.storm --kills $(KILLS)
+
+agent: environments  ## Add an agent: EMAIL=mira@example.org NAME=Mira
+	@test -n "$(EMAIL)" -a -n "$(NAME)" || { echo 'Say who: make agent EMAIL=mira@example.org NAME=Mira' >&2; exit 2; }
+	@$(APP) -m operate agent add --email "$(EMAIL)" --name "$(NAME)"
+
+import-purchases: environments  ## Import purchases: FILE=purchases.csv
+	@test -n "$(FILE)" || { echo 'Say which: make import-purchases FILE=purchases.csv' >&2; exit 2; }
+	@$(APP) -m operate purchases import "$(FILE)"
+
+status: environments  ## Say how the running parts are
+	@$(APP) -m operate status
+
+lock: environments  ## Resolve both lists of packages anew
+	@$(UV) pip compile -q --upgrade --config-file operate/lock.toml --python-version 3.11 \
+	    --extra dev --generate-hashes --no-emit-package torch --no-emit-find-links \
+	    --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	@$(UV) pip compile -q --upgrade --python-version 3.10 --generate-hashes \
+	    --no-emit-find-links --no-emit-index-url \
+	    --custom-compile-command "make lock" bot/requirements.in -o bot/requirements.txt
+
+migration: environments  ## Write a migration from what changed in store/schema.py: NAME="Add a table"
+	@test -n "$(NAME)" || { echo 'Say what it does: make migration NAME="Add a table"' >&2; exit 2; }
+	@$(APP) -m alembic revision --autogenerate -m "$(NAME)" \
+	    --rev-id "$$(printf '%04d' $$(($$(ls store/migrations/versions/[0-9]*.py | wc -l) + 1)))"
+
+environments:
+	@$(PYTHON) -m operate.environments
+
+clean:  ## Remove what can be made again: environments, models, index, caches. Data stays
+	rm -rf .venvs models .rasa .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf var/encoder var/knowledge var/stamps var/log var/run var/supervisord.conf
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -18,13 +18,14 @@ class Category(StrEnum):
 
 # The first category whose words are found counts, so the more telling ones come first.
 _WORDS: Mapping[Category, str] = {
-    Category.PROMISE: r"promis|said (you|he|she|they|someone|somebody)( would|'d)|call(ed)? me back|"
-    r"never call|nobody call|no one call|callback",
+    Category.PROMISE: r"promis|said (you|he|she|they|someone|somebody)( would|'d)|"
+    r"call(ed)? me back|never call|nobody call|no one call|callback",
     Category.STAFF: r"rude|unfriendly|engineer|technician|driver|courier|agent|colleague|staff|"
     r"employee|shouted|insult|behav",
-    Category.BILLING: r"charg|invoice|bill(ed|ing)?\b|overpaid|paid twice|money|refund|price|fee\b",
-    Category.DELAY: r"\blate\b|delay|wait(ed|ing)|weeks?\b|still not (here|arrived)|nothing arrived|"
-    r"never arrived|too long|how long",
+    Category.BILLING: r"charg|invoice|bill(ed|ing)?\b|overpaid|paid twice|money|refund|"
+    r"price|fee\b",
+    Category.DELAY: r"\blate\b|delay|wait(ed|ing)|weeks?\b|still not (here|arrived)|"
+    r"nothing arrived|never arrived|too long|how long",
     Category.PRODUCT: r"broke|broken|fault|defect|quality|leak|noise|stopped|does(n't| not) work|"
     r"machine|dishwasher|washer|appliance|product|repair",
 }

@@ -4,6 +4,7 @@ Errors of this project. Catch the most specific one you can act on.
 SupportError
 ├── Refused                   a rule said no; whoever asked may be told why
 │   ├── BadRequest            what was sent cannot be understood
+│   │   └── TooLong           it is longer than may be
 │   ├── TransitionRefused     a conversation or case cannot go from that status to this one
 │   ├── AlreadyClaimed        another agent has the conversation
 │   ├── NotYours              the conversation is not this agent's
@@ -14,7 +15,7 @@ SupportError
     └── TurnFailed            Rasa answered that this turn failed
 
 Each keeps its facts as attributes and builds its own sentence. None knows HTTP:
-`gateway/app.py` holds the one table from error to status.
+`gateway/guards.py` holds the one table from error to status.
 """
 
 
@@ -34,6 +35,16 @@ class BadRequest(Refused):
     """What was sent cannot be understood; the sentence says why."""
 
     code = "bad_request"
+
+
+class TooLong(BadRequest):
+    """A text has more characters than may be."""
+
+    code = "too_long"
+
+    def __init__(self, characters: int, most: int) -> None:
+        self.characters, self.most = characters, most
+        super().__init__(f"Write at most {most} characters; this has {characters}.")
 
 
 class TransitionRefused(Refused):

@@ -19,7 +19,8 @@ _AGAIN = re.compile(
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
-    r"\b(?:lawyer|solicitor|attorney|legal action|small claims|court|sue|trading standards|"
+    r"\b(?:lawyer|solicitor|attorney|legal action|small claims|(?:to|in|go|see you in) court|"
+    r"(?:will|shall|can|could|going to|gonna|to|'ll) sue|trading standards|"
     r"ombudsman|consumer (?:protection|rights?|law|centre|center)|statutory (?:rights?|guarantee)|"
     r"my rights|chargeback|withdraw(?:al)? (?:from|right)|right of withdrawal)\b",
     re.IGNORECASE,

@@ -26,7 +26,7 @@ class Hazard:
     """A danger that somebody wrote about, and the words that say so."""
 
     kind: HazardKind
-    words: str  # as the customer wrote them
+    words: str  # as the customer wrote them, the first 80 characters
 
 
 # Harmless uses, removed before the rules look.
@@ -119,5 +119,5 @@ def find_hazard(text: str) -> Hazard | None:
     for kind, pattern in _RULES:
         for match in pattern.finditer(harmless):
             if not _DENIED.search(harmless[: match.start()]):
-                return Hazard(kind, match.group().strip())
+                return Hazard(kind, match.group().strip()[:80])
     return None

@@ -80,9 +80,10 @@ _TRIED = re.compile(
 _STILL = re.compile(
     r"\b(?:still|again|same|no change|no difference|yet|continues?|keeps?)\b", re.IGNORECASE
 )
-_SMALL_WORDS = frozenset(
-    "a an and at by for from if in into is it its of off on or out the to under up with your".split()
-)
+_SMALL_WORDS = frozenset({
+    "a", "an", "and", "at", "by", "for", "from", "if", "in", "into", "is", "it", "its", "of", "off",
+    "on", "or", "out", "the", "to", "under", "up", "with", "your",
+})  # fmt: skip
 
 
 def says_still(text: str) -> bool:

@@ -138,6 +138,9 @@ def read_reply(wire: Sequence[Mapping[str, Any]]) -> Reply:
 
 def _message(wire: Mapping[str, Any]) -> ReplyMessage:
     custom = wire.get("custom") or {}
+    for words in (wire.get("text") or "", *(b["title"] for b in wire.get("buttons") or ())):
+        if not isinstance(words, str):
+            raise TypeError("words that are no text")
     step, case, handoff = custom.get("step"), custom.get("case"), custom.get("handoff")
     return ReplyMessage(
         text=wire.get("text") or "",

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from support.purchase import Purchase
 
-
 _Kind = TypeVar("_Kind", bound=StrEnum)
 
 
@@ -62,7 +61,8 @@ _CONDITION_WORDS: Mapping[Condition, tuple[str, ...]] = {
 }  # in this order: "opened but never used" must not be read as used
 
 _REASON_WORDS: Mapping[Reason, tuple[str, ...]] = {
-    Reason.DAMAGED: ("damag", "dent", "scratch", "crack", "smashed", "broken when", "arrived broken"),
+    Reason.DAMAGED: ("damag", "dent", "scratch", "crack", "smashed",
+                     "broken when", "arrived broken"),
     Reason.FAULTY: ("fault", "defect", "broken", "doesn't work", "does not work", "not working",
                     "stopped", "leak", "error", "won't"),
     Reason.WRONG_ITEM: ("wrong item", "wrong model", "wrong product", "wrong one", "not what i",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -54,14 +54,26 @@ def read_opening_hours(table: Mapping[str, Any]) -> OpeningHours:
     Raises:
         ValueError: A day or an hour cannot be understood; the sentence names it.
     """
+    for key in ("hours", "time_zone", "place"):
+        if key not in table:
+            raise ValueError(f"service_hours.toml: {key} is missing")
     spans: dict[int, tuple[time, time]] = {}
     for day, span in table["hours"].items():
         if day not in WEEKDAYS:
             raise ValueError(f"service_hours.toml: {day!r} is no weekday")
-        opens, closes = (time.fromisoformat(hour) for hour in span)
+        try:
+            opens, closes = (time.fromisoformat(hour) for hour in span)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f'service_hours.toml: {day} needs two hours like ["08:00", "18:00"]'
+            ) from error
         if opens >= closes:
             raise ValueError(f"service_hours.toml: on {day} the team leaves before it comes")
         spans[WEEKDAYS.index(day)] = (opens, closes)
     if not spans:
         raise ValueError("service_hours.toml: name at least one day under [hours]")
-    return OpeningHours(ZoneInfo(table["time_zone"]), table["place"], spans)
+    try:
+        zone = ZoneInfo(table["time_zone"])
+    except ZoneInfoNotFoundError as error:
+        raise ValueError(f"service_hours.toml: no time zone {table['time_zone']!r}") from error
+    return OpeningHours(zone, table["place"], spans)

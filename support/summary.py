@@ -156,10 +156,10 @@ def make_packet(
 def restated(known: Known) -> str:
     """What was understood, short enough to be said to the customer for correction; may be ""."""
     parts = []
-    if product := known.facts.get("product_type"):
+    if product := _told(known, "product_type"):
         parts.append(_plain(product.value))
     for name in ("symptom", "complaint", "return_reason"):
-        if (fact := known.facts.get(name)) and fact.status is not FactStatus.UNKNOWN:
+        if fact := _told(known, name):
             parts.append(f"“{_shortened(fact.value, 60)}”")
             break
     tried = [e.title for e in known.ledger if e.outcome is not Outcome.SHOWN]
@@ -172,7 +172,7 @@ def restated(known: Known) -> str:
 def _headline(
     known: Known, request: HandoffRequest, wish: Mapping[str, Any], fallback: list[str]
 ) -> dict[str, Any]:
-    product, problem = known.facts.get("product_type"), _problem(known)
+    product, problem = _told(known, "product_type"), _problem(known)
     messages = [f.message for f in (product, problem) if f is not None]
     name = _plain(product.value).capitalize() if product else ""
     if problem is not None:
@@ -189,9 +189,15 @@ def _headline(
 
 def _problem(known: Known) -> Fact | None:
     for name in ("symptom", "complaint", "return_reason", "error_code"):
-        if (fact := known.facts.get(name)) and fact.status is not FactStatus.UNKNOWN:
+        if fact := _told(known, name):
             return fact
     return None
+
+
+def _told(known: Known, name: str) -> Fact | None:
+    """A fact, unless the customer was asked and does not know it."""
+    fact = known.facts.get(name)
+    return None if fact is None or fact.status is FactStatus.UNKNOWN else fact
 
 
 def _wish(known: Known, request: HandoffRequest, fallback: list[str]) -> dict[str, Any]:
@@ -226,7 +232,7 @@ def _urgency(
 
 
 def _skill(known: Known) -> dict[str, str]:
-    if product := known.facts.get("product_type"):
+    if product := _told(known, "product_type"):
         return {"name": _plain(product.value), "reason": "The product in this conversation."}
     return {"name": "general", "reason": "No product was named."}
 
@@ -235,8 +241,8 @@ def _product(known: Known) -> dict[str, Any]:
     bought = known.purchase
 
     def said(name: str) -> str | None:
-        fact = known.facts.get(name)
-        return fact.value if fact and fact.status is not FactStatus.UNKNOWN else None
+        fact = _told(known, name)
+        return fact.value if fact else None
 
     return {
         "type": bought.product if bought else said("product_type"),
@@ -257,7 +263,7 @@ def _summary(
         if sources:
             sentences.append({"text": text, "messages": sources})
 
-    product, problem = known.facts.get("product_type"), _problem(known)
+    product, problem = _told(known, "product_type"), _problem(known)
     if problem is not None:
         about = f" about the {_plain(product.value)}" if product else ""
         add(

@@ -26,7 +26,7 @@ def main() -> int:
         create_app(settings),
         host=settings.gateway_host,
         port=settings.gateway_port,
-        log_level="warning",
+        log_config=None,  # what `logs.configure` set up
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -40,7 +40,7 @@ class Visitors:
         """
         try:
             conversation = self._serializer.loads(token)
-        except BadSignature as error:
+        except (BadSignature, UnicodeEncodeError) as error:
             raise NotSignedIn("This conversation's token is not valid.") from error
         if not isinstance(conversation, str):
             raise NotSignedIn("This conversation's token is not valid.")

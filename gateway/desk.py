@@ -107,11 +107,15 @@ class Desk:
         handoff = await self.refresh_packet(tx, message.conversation)
         if handoff is None or status is not Status.QUEUED:
             return
+        text = self._wording.added(handoff.reference, message.seq)
+        last = await conversations.last_message(tx, message.conversation, Author.BOT)
+        if last is not None and last.text == text:
+            text = self._wording.added(handoff.reference, message.seq + 1)
         await conversations.add_message(
             tx,
             message.conversation,
             Author.BOT,
-            self._wording.added(handoff.reference, message.seq),
+            text,
             at,
             kind=Kind.EVENT,
             in_reply_to=message.id,
@@ -154,12 +158,12 @@ class Desk:
             AlreadyClaimed: Somebody else has it.
         """
         async with self._database.begin() as tx:
+            await conversations.lock(tx, conversation)
             handoff = await handoffs.open_of(tx, conversation)
             if handoff is None:
                 raise NotFound("waiting conversation")
-            await self._give_to(tx, handoff, agent)
-            handoff = await handoffs.get(tx, handoff.id)
-        self.announce(conversation)
+            handoff = await self._give_to(tx, handoff, agent)
+        self._given(conversation)
         return handoff
 
     async def take(self, conversation: str, agent: Agent) -> Handoff:
@@ -171,16 +175,20 @@ class Desk:
         """
         async with self._database.begin() as tx:
             request = HandoffRequest(Trigger.AGENT_TOOK, f"{agent.name} took over from the bot.")
-            await conversations.get(tx, conversation)
+            await conversations.lock(tx, conversation)
             handoff = await self.open(tx, conversation, request, None, self._now())
-            await self._give_to(tx, handoff, agent)
-            handoff = await handoffs.get(tx, handoff.id)
-        self.announce(conversation)
+            handoff = await self._give_to(tx, handoff, agent)
+        self._given(conversation)
         return handoff
 
-    async def _give_to(self, tx: AsyncConnection, handoff: Handoff, agent: Agent) -> None:
+    def _given(self, conversation: str) -> None:
+        if self._live.who_types(conversation) == "bot":
+            self._live.typing(conversation, None)  # whatever it still thinks of is not said
+        self.announce(conversation)
+
+    async def _give_to(self, tx: AsyncConnection, handoff: Handoff, agent: Agent) -> Handoff:
         if handoff.agent == agent.id:
-            return  # pressed twice
+            return handoff  # pressed twice
         at = self._now()
         if not await handoffs.claim(tx, handoff.id, agent.id, at):
             holder = (await handoffs.get(tx, handoff.id)).agent
@@ -188,6 +196,9 @@ class Desk:
         await conversations.move(
             tx, handoff.conversation, [Status.QUEUED], Status.AGENT, agent=agent.id
         )
+        # What the bot has not answered yet is the agent's. Left on the queue, a turn still under
+        # way could speak up after the agent has given the conversation back.
+        await conversations.leave_to_person(tx, handoff.conversation, at)
         await conversations.add_message(
             tx,
             handoff.conversation,
@@ -198,6 +209,7 @@ class Desk:
             agent=agent.id,
         )
         log.info("handoff claimed", handoff=handoff.id, agent=agent.id)
+        return await handoffs.get(tx, handoff.id)
 
     async def answer(
         self, conversation: str, agent: Agent, key: str, text: str
@@ -208,6 +220,7 @@ class Desk:
             NotYours: The agent does not hold this conversation.
         """
         async with self._database.begin() as tx:
+            await conversations.lock(tx, conversation)
             handoff = await self._held(tx, conversation, agent)
             at = self._now()
             message, new = await conversations.add_message(
@@ -252,6 +265,7 @@ class Desk:
         self, conversation: str, agent: Agent, to: Status, outcome: str, event: str, note: str
     ) -> None:
         async with self._database.begin() as tx:
+            await conversations.lock(tx, conversation)
             handoff = await self._held(tx, conversation, agent)
             at = self._now()
             if note:
@@ -280,21 +294,27 @@ class Desk:
 
     async def tell_waiting(self, before: datetime) -> int:
         """Tell, once, those who have waited since before that time; how many there were."""
-        async with self._database.begin() as tx:
+        async with self._database.read() as tx:
             waiting = await handoffs.waiting_untold(tx, before)
-            at = self._now()
-            for handoff in waiting:
-                await self._outbox.say(
-                    tx,
-                    handoff.conversation,
-                    self._wording.still_waiting(handoff.reference, at),
-                    at,
-                    kind=Kind.NOTICE,
-                )
-                await handoffs.waiting_told(tx, handoff.id, at)
         for handoff in waiting:
+            async with self._database.begin() as tx:
+                await conversations.lock(tx, handoff.conversation)
+                now = await handoffs.get(tx, handoff.id)
+                if now.state is HandoffState.QUEUED and now.waiting_told_at is None:
+                    await self._tell_waiting(tx, now)
             self.announce(handoff.conversation)
         return len(waiting)
+
+    async def _tell_waiting(self, tx: AsyncConnection, handoff: Handoff) -> None:
+        at = self._now()
+        await self._outbox.say(
+            tx,
+            handoff.conversation,
+            self._wording.still_waiting(handoff.reference, at),
+            at,
+            kind=Kind.NOTICE,
+        )
+        await handoffs.waiting_told(tx, handoff.id, at)
 
     async def _known(self, tx: AsyncConnection, conversation: str) -> Known:
         purchase = await purchases.proved(tx, conversation)

@@ -1,17 +1,24 @@
 """What stands in front of every route: limits, headers, and the one table from error to status."""
 
-from collections.abc import Awaitable, Callable
+import math
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.logs import describe
 from support.errors import (
     AlreadyClaimed,
     BadRequest,
@@ -20,6 +27,7 @@ from support.errors import (
     NotYours,
     SlowDown,
     SupportError,
+    TooLong,
     TransitionRefused,
     Unavailable,
 )
@@ -27,9 +35,11 @@ from support.errors import (
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 64 * 1024
+INTERNAL_ERROR = 1011  # WebSocket close code
 
 STATUS: dict[type[SupportError], int] = {
     BadRequest: 400,
+    TooLong: 413,
     NotSignedIn: 401,
     NotFound: 404,
     AlreadyClaimed: 409,
@@ -66,7 +76,9 @@ class Limiter:
     """At most so many attempts a minute, for each kind of attempt and each who."""
 
     def __init__(self) -> None:
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+        # Two counters for each who, dropped when they are over; the exact kind keeps an entry of
+        # everybody for ever.
+        self._window = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def check(self, kind: str, who: str, per_minute: int) -> None:
         """Count an attempt.
@@ -74,8 +86,10 @@ class Limiter:
         Raises:
             SlowDown: There were too many in the last minute.
         """
-        if not self._window.hit(RateLimitItemPerMinute(per_minute), kind, who):
-            raise SlowDown(retry_after_seconds=10)
+        item = RateLimitItemPerMinute(per_minute)
+        if not self._window.hit(item, kind, who):
+            again_at = self._window.get_window_stats(item, kind, who).reset_time
+            raise SlowDown(max(1, math.ceil(again_at - time.time())))
 
 
 def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
@@ -107,26 +121,95 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     async def store_failed(_request: Request, error: SQLAlchemyError) -> JSONResponse:
-        log.error("store failed", error=type(error).__name__)
+        log.error("store failed", **describe(error))
         return JSONResponse(error_body("unavailable", "This could not be stored. Try again."), 503)
 
-    @app.middleware("http")
-    async def guard(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        length = request.headers.get("content-length")
-        chunked = request.method in ("POST", "PUT", "PATCH") and length is None
-        if chunked or (
-            length is not None and not (length.isdigit() and int(length) <= MAX_BODY_BYTES)
-        ):
-            return JSONResponse(
-                error_body("too_large", f"Send at most {MAX_BODY_BYTES} bytes, with their length."),
-                413,
-            )
-        response = await call_next(request)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if request.url.path.startswith(("/widget/", "/console/")):
-            response.headers.setdefault("Cache-Control", "no-store")
-        return response
+    app.add_middleware(Guard)
+
+
+class Guard:
+    """The outermost layer: refuses what is too large, adds headers, and survives our own faults.
+
+    Plain ASGI, so that sockets pass through it and nothing is copied on the way.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        refused = _size_problem(scope["method"], Headers(scope=scope))
+        if refused is not None:
+            await refused(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            # Here and not in the server, which would log the error's sentence.
+            log.error("request failed", path=_route(scope), **describe(error))
+            if started:
+                return  # the server notices that the answer is not whole, and hangs up
+            body = error_body("internal", "Something went wrong here. Try again.")
+            await JSONResponse(body, 500)(scope, receive, answer)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        closed = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal closed
+            closed = closed or message["type"] == "websocket.close"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            log.error("socket failed", path=scope["path"], **describe(error))
+            if not closed:
+                with suppress(RuntimeError, OSError):  # the page may be gone as well
+                    await send({"type": "websocket.close", "code": INTERNAL_ERROR})
+
+
+def _size_problem(method: str, headers: Headers) -> JSONResponse | None:
+    length = headers.get("content-length")
+    if length is None:
+        # Without a length only the whole body would tell; and only these methods bring one.
+        if method in ("GET", "HEAD", "OPTIONS", "DELETE") and "transfer-encoding" not in headers:
+            return None
+        return JSONResponse(error_body("length_required", "Send the body with its length."), 411)
+    if length.isdigit() and int(length) <= MAX_BODY_BYTES:
+        return None
+    return JSONResponse(error_body("too_large", f"Send at most {MAX_BODY_BYTES} bytes."), 413)
+
+
+def _add_headers(headers: MutableHeaders, path: str) -> None:
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    # Pages bring a policy of their own; nothing else of ours may run or be framed.
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if "/assets/" in path or path.startswith("/shop/"):
+        headers.setdefault("Cache-Control", "no-cache")  # asked again, by ETag
+    elif path.startswith(("/widget/", "/console/")):
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def _route(scope: Scope) -> str:
+    route = scope.get("route")
+    return str(getattr(route, "path", "unknown"))

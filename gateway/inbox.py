@@ -9,7 +9,8 @@ at the next start.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,13 +22,14 @@ from gateway import metrics
 from gateway.desk import Desk
 from gateway.dialogue import Dialogue
 from gateway.live import Live
+from gateway.logs import describe
 from gateway.outbox import Outbox
 from gateway.settings import Settings
 from gateway.wording import Wording
 from store import conversations
 from store.database import Database
 from support.conversation import Author, Clock, Kind, Message, Status
-from support.errors import TurnFailed, Unavailable
+from support.errors import NotFound, TurnFailed, Unavailable
 from support.handoff import HandoffRequest, Trigger
 from support.hazards import Hazard, find_hazard
 from support.reply import Reply
@@ -35,6 +37,10 @@ from support.reply import Reply
 log = structlog.get_logger()
 
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)  # between attempts; the last one again and again
+# A message that could not be dealt with so often, by a fault of ours or of the store, is a
+# person's. Until that is stored, it is tried again and again.
+FAULTS_BEFORE_PERSON = 4
+NOTICE_ATTEMPTS = 5  # to store one, when the store fails
 
 
 class Inbox:
@@ -63,10 +69,10 @@ class Inbox:
         """Take up what a crash left behind."""
         async with self._database.read() as tx:
             left = await conversations.with_unhandled(tx)
-            waiting = [(c, await conversations.next_unhandled(tx, c)) for c in left]
-        for conversation, message in waiting:
-            if message is not None:
-                self._promise_notice(message)
+            waiting = [m for c in left for m in await conversations.unhandled(tx, c)]
+        for message in waiting:
+            self._promise_notice(message)
+        for conversation in left:
             self._wake(conversation)
         if left:
             log.info("taking up unhandled conversations", count=len(left))
@@ -151,10 +157,13 @@ class Inbox:
                     async with self._database.read() as tx:
                         message = await conversations.next_unhandled(tx, conversation)
                     if message is not None:
-                        await self._handle(message)
-                except SQLAlchemyError as error:
-                    # The store is busy or gone. Nothing is lost: the message is still in it.
-                    log.error("store failed", conversation=conversation, error=type(error).__name__)
+                        await self._handle(message, given_up=failures >= FAULTS_BEFORE_PERSON)
+                except NotFound:
+                    return  # the conversation was erased meanwhile
+                except Exception as error:
+                    # The store is busy or gone, or the fault is ours. Nothing is lost: the message
+                    # is still in the store, and whoever wrote it waits.
+                    log.error("message not handled", conversation=conversation, **describe(error))
                     await asyncio.sleep(_pause(failures))
                     failures += 1
                     continue
@@ -166,13 +175,17 @@ class Inbox:
             del self._workers[conversation]
             metrics.UNHANDLED.set(len(self._workers))
 
-    async def _handle(self, message: Message) -> None:
+    async def _handle(self, message: Message, given_up: bool) -> None:
         started = time.perf_counter()
         if not await self._bot_has(message):
             return
         self._live.typing(message.conversation, "bot")
         try:
-            async with self._turns:
+            if given_up:
+                result: Reply | HandoffRequest = HandoffRequest(
+                    Trigger.BOT_FAILED, "The bot's answer could not be dealt with."
+                )
+            else:
                 result = await self._turn(message)
             await self._finish(message, result)
         finally:
@@ -183,6 +196,7 @@ class Inbox:
     async def _bot_has(self, message: Message) -> bool:
         """Whether the bot is to answer; if a person is, the message is theirs from here on."""
         async with self._database.begin() as tx:
+            await conversations.lock(tx, message.conversation)
             status = (await conversations.get(tx, message.conversation)).status
             if status is Status.RESOLVED:
                 await conversations.move(tx, message.conversation, [status], Status.BOT)
@@ -201,18 +215,8 @@ class Inbox:
         failed = attempt = 0
         while True:
             try:
-                async with self._database.read() as tx:
-                    status = (await conversations.get(tx, message.conversation)).status
-                    reset = await conversations.reset_is_due(tx, message.conversation)
-                if status is not Status.BOT:
-                    return Reply(())  # a person has it now; nothing is left to say
-                if reset:
-                    await self._dialogue.reset(message.conversation)
-                    async with self._database.begin() as tx:
-                        await conversations.reset_done(tx, message.conversation)
-                reply = await self._dialogue.take_turn(
-                    message.conversation, message.id, message.text, message.payload.get("payload")
-                )
+                async with self._slot(give_up):
+                    reply = await self._attempt(message)
             except TurnFailed as error:
                 failed += 1
                 metrics.TURNS.labels(outcome="failed").inc()
@@ -230,20 +234,60 @@ class Inbox:
             await asyncio.sleep(_pause(attempt))
             attempt += 1
 
+    @asynccontextmanager
+    async def _slot(self, give_up: float) -> AsyncIterator[None]:
+        """One of the few turns that Rasa computes at a time; held for one attempt, not between.
+
+        Raises:
+            Unavailable: None came free in time.
+        """
+        try:
+            async with asyncio.timeout(max(0.05, give_up - time.monotonic())):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("rasa", "had no time for this turn") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _attempt(self, message: Message) -> Reply:
+        """One attempt at a turn. An empty reply if the message is not the bot's any more."""
+        async with self._database.read() as tx:
+            status = (await conversations.get(tx, message.conversation)).status
+            waiting = await conversations.message(tx, message.conversation, message.id)
+            reset = await conversations.reset_is_due(tx, message.conversation)
+        if status is not Status.BOT or waiting.handled_at is not None:
+            return Reply(())  # a person took it
+        if reset:
+            await self._dialogue.reset(message.conversation)
+            async with self._database.begin() as tx:
+                await conversations.reset_done(tx, message.conversation)
+        return await self._dialogue.take_turn(
+            message.conversation, message.id, message.text, message.payload.get("payload")
+        )
+
     async def _finish(self, message: Message, result: Reply | HandoffRequest) -> None:
         request = result.handoff if isinstance(result, Reply) else result
         at = self._now()
         async with self._database.begin() as tx:
+            await conversations.lock(tx, message.conversation)
             status = (await conversations.get(tx, message.conversation)).status
-            if await conversations.mark_handled(tx, message.id, at) and status is Status.BOT:
+            ours = status is Status.BOT
+            handled = await conversations.mark_handled(tx, message.id, at, seen=ours)
+            answered = ours and handled
+            if answered:
                 # Somebody may have taken over while the bot was thinking: then it stays silent.
                 if isinstance(result, Reply):
                     await self._outbox.reply(tx, message.conversation, result.messages, message, at)
                 if request is not None:
                     await self._desk.open(tx, message.conversation, request, message, at)
-        if request is not None:
+            elif handled:
+                await self._desk.refresh_packet(tx, message.conversation)
+        if not answered or request is not None:
             self._desk.announce(message.conversation)
-        self._live.seen(message.conversation, message.seq)
+        if answered:
+            self._live.seen(message.conversation, message.seq)
         self._live.changed(message.conversation)
 
     def _promise_notice(self, message: Message) -> None:
@@ -255,14 +299,28 @@ class Inbox:
     async def _notice(self, message: Message) -> None:
         due = message.at + timedelta(seconds=self._settings.notice_after_seconds)
         await asyncio.sleep(max(0.0, (due - self._now()).total_seconds()))
+        for attempt in range(NOTICE_ATTEMPTS):
+            try:
+                told = await self._tell_delay(message)
+            except NotFound:
+                return  # the conversation was erased meanwhile
+            except SQLAlchemyError as error:
+                log.error("notice not stored", message=message.id, **describe(error))
+                await asyncio.sleep(_pause(attempt))
+                continue
+            if told:
+                log.info("notice", conversation=message.conversation, message=message.id)
+                self._live.changed(message.conversation)
+            return
+
+    async def _tell_delay(self, message: Message) -> bool:
         async with self._database.begin() as tx:
+            await conversations.lock(tx, message.conversation)
             conversation = await conversations.get(tx, message.conversation)
             waiting = await conversations.message(tx, message.conversation, message.id)
             if waiting.handled_at is not None or conversation.status is not Status.BOT:
-                return
-            await self._outbox.notice(tx, message.conversation, message, self._now())
-        log.info("notice", conversation=message.conversation, message=message.id)
-        self._live.changed(message.conversation)
+                return False
+            return await self._outbox.notice(tx, message.conversation, message, self._now())
 
 
 def _pause(attempt: int, seconds: tuple[float, ...] = RETRY_SECONDS) -> float:

@@ -37,7 +37,7 @@ class Outbox:
         same sentence twice running rightly feels unheard.
         """
         last = await conversations.last_message(tx, conversation, Author.BOT)
-        if last is not None and last.text == text and last.in_reply_to != in_reply_to:
+        if last is not None and last.text == text:
             text = self._wording.once_more(text)
         message, new = await conversations.add_message(
             tx,

@@ -18,7 +18,9 @@ Origins = Annotated[
 class Settings(BaseSettings):
     """Every setting comes from the environment as AFTERCARE_<NAME>; see `.env.example`."""
 
-    model_config = SettingsConfigDict(env_prefix="AFTERCARE_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="AFTERCARE_", env_ignore_empty=True, extra="ignore"
+    )
 
     secret_key: str = Field(min_length=32)
     turn_secret: str = Field(min_length=32)

@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.desk import Desk
+from gateway.logs import describe
 from support.conversation import Clock
 
 log = structlog.get_logger()
@@ -21,6 +21,6 @@ async def run_timers(desk: Desk, now: Clock, told_after: timedelta) -> None:
             told = await desk.tell_waiting(now() - told_after)
             if told:
                 log.info("told waiting customers", count=told)
-        except SQLAlchemyError as error:
-            log.error("timer failed", error=type(error).__name__)  # tried again at the next tick
+        except Exception as error:  # whatever it is: the other customers wait too
+            log.error("timer failed", **describe(error))  # tried again at the next tick
         await asyncio.sleep(TICK_SECONDS)

@@ -13,6 +13,7 @@ from support.hazards import HazardKind
 from support.schedule import OpeningHours
 
 MAX_HANDOFF_WORDS = 60
+MAX_RESTATED_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,25 @@ class Wording:
             facts: What was understood, short; "" if nothing was.
         """
         opening = self.handoff["opening"][trigger.value]
+        # Facts are often customers' own words; said back to them they are not shouted.
+        facts = " ".join(facts.replace("!", "").split())
         rest = [
             self.handoff["next"],
             self.hours.say(at),
             self.handoff["reference"].format(reference=reference),
         ]
-        restated = self.handoff["restated"].format(facts=facts) if facts else ""
-        text = " ".join(part for part in (opening, restated, *rest) if part)
-        if len(text.split()) > MAX_HANDOFF_WORDS:
-            text = " ".join(part for part in (opening, *rest) if part)
-        return text
+        # Too much to be said back is said in part: what comes first in it matters most.
+        parts = facts.split("; ")
+        for kept in range(len(parts), 0, -1):
+            restated = self.handoff["restated"].format(facts="; ".join(parts[:kept]))
+            text = " ".join(part for part in (opening, restated, *rest) if part)
+            if (
+                facts
+                and len(text.split()) <= MAX_HANDOFF_WORDS
+                and len(restated) <= MAX_RESTATED_CHARACTERS
+            ):
+                return text
+        return " ".join(part for part in (opening, *rest) if part)
 
     def still_waiting(self, reference: str, at: datetime) -> str:
         """What a queued customer hears, once, when nobody was free yet."""

@@ -1,19 +1,17 @@
 """What the agents' console talks to."""
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Cookie, Depends, Header, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.websockets import WebSocketDisconnect
 
 from gateway import metrics
 from gateway.auth import MAX_PASSWORD_CHARACTERS, AgentSessions
 from gateway.desk import Desk
 from gateway.guards import Limiter
 from gateway.live import Live, Subscription
+from gateway.routes.reading import frames, readable, until_one_ends
 from gateway.settings import Settings
 from gateway.views import (
     case_view,
@@ -27,18 +25,19 @@ from store import agents, cases, conversations, handoffs
 from store.database import Database
 from support.agent import Agent
 from support.conversation import Author, Clock, Status
-from support.errors import NotFound, NotSignedIn
+from support.errors import NotSignedIn
 
 COOKIE = "aftercare_session"
 UNAUTHORISED = 4401
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=128)]
-Text = Annotated[str, Field(min_length=1, max_length=4000)]
+MAX_CHARACTERS = 4000
+Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 
 
 class Body(BaseModel):
     """A request's body: what is not known is refused."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class SignIn(Body):
@@ -57,7 +56,7 @@ class Write(Body):
 class Return(Body):
     """What other agents should know when the bot has the conversation again."""
 
-    note: str = Field("", max_length=4000)
+    note: Text = ""
 
 
 class Resolve(Return):
@@ -213,7 +212,7 @@ def console(
         conversation: str, body: Write, agent: SignedIn, key: Key, response: Response
     ) -> dict[str, Any]:
         """Answer the customer; the same key again changes nothing."""
-        message, new = await desk.answer(conversation, agent, key, body.text)
+        message, new = await desk.answer(conversation, agent, key, _readable(body.text))
         response.status_code = 201 if new else 200
         return {"message": message_view(message, {agent.id: agent.name})}
 
@@ -222,20 +221,20 @@ def console(
         conversation: str, body: Write, agent: SignedIn, key: Key, response: Response
     ) -> dict[str, Any]:
         """Write a note that only agents see; the same key again changes nothing."""
-        message, new = await desk.note(conversation, agent, key, body.text)
+        message, new = await desk.note(conversation, agent, key, _readable(body.text))
         response.status_code = 201 if new else 200
         return {"message": message_view(message, {agent.id: agent.name})}
 
     @router.post("/conversations/{conversation}/return")
     async def give_back(conversation: str, body: Return, agent: SignedIn) -> dict[str, Any]:
         """Give the conversation back to the bot."""
-        await desk.give_back(conversation, agent, body.note)
+        await desk.give_back(conversation, agent, _note(body.note))
         return {"status": {"state": Status.BOT.value, "agent": None, "reference": None}}
 
     @router.post("/conversations/{conversation}/resolve")
     async def resolve(conversation: str, body: Resolve, agent: SignedIn) -> dict[str, Any]:
         """Close the conversation."""
-        await desk.resolve(conversation, agent, body.outcome, body.note)
+        await desk.resolve(conversation, agent, body.outcome, _note(body.note))
         return {"status": {"state": Status.RESOLVED.value, "agent": None, "reference": None}}
 
     @router.post("/conversations/{conversation}/typing", status_code=204)
@@ -263,38 +262,32 @@ def console(
             metrics.SOCKETS.labels(page="console").track_inprogress(),
             live.agent(agent.name) as subscription,
         ):
-            writing = asyncio.create_task(_write(socket, subscription))
             try:
-                while True:
-                    await _read(await socket.receive_text(), subscription)
-            except WebSocketDisconnect:
-                pass
-            finally:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+                await until_one_ends(_read(socket, subscription), _write(socket, subscription))
+            except NotSignedIn:
+                await socket.close(UNAUTHORISED)
 
-    async def _read(text: str, subscription: Subscription) -> None:
-        try:
-            frame = json.loads(text)
+    async def _read(socket: WebSocket, subscription: Subscription) -> None:
+        async for frame in frames(socket):
+            # With every frame, and pages ping: who was signed out does not go on listening.
+            await sessions.agent(socket.cookies.get(COOKIE))
             kind, conversation = frame.get("type"), frame.get("conversation")
-        except (ValueError, AttributeError):
-            return
-        if kind == "ping":
-            subscription.notify({"type": "pong"})
-        elif kind == "watch" and isinstance(conversation, str):
-            try:
-                async with database.begin() as tx:
-                    last = (await conversations.latest(tx, [conversation])).get(conversation)
-                    if last is None:
-                        raise NotFound("conversation")
-                    seen = await conversations.mark_seen(
-                        tx, conversation, [Author.CUSTOMER], last.seq, now()
-                    )
-            except NotFound:
+            if kind == "ping":
+                subscription.notify({"type": "pong"})
+            elif kind == "watch" and isinstance(conversation, str) and conversation.isalnum():
+                await _watch(subscription, conversation)
+
+    async def _watch(subscription: Subscription, conversation: str) -> None:
+        async with database.begin() as tx:
+            last = (await conversations.latest(tx, [conversation])).get(conversation)
+            if last is None:
                 return
-            live.watch(subscription, conversation)
-            if seen:
-                live.seen(conversation, last.seq)
+            seen = await conversations.mark_seen(
+                tx, conversation, [Author.CUSTOMER], last.seq, now()
+            )
+        live.watch(subscription, conversation)
+        if seen:
+            live.seen(conversation, last.seq)
 
     return router
 
@@ -308,3 +301,11 @@ async def _write(socket: WebSocket, subscription: Subscription) -> None:
 
 def _agent(agent: Agent) -> dict[str, str]:
     return {"id": agent.id, "name": agent.name, "email": agent.email}
+
+
+def _readable(text: str) -> str:
+    return readable(text, MAX_CHARACTERS)
+
+
+def _note(text: str) -> str:
+    return _readable(text) if text.strip() else ""

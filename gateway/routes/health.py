@@ -52,9 +52,9 @@ def health(database: Database, dialogue: Dialogue, settings: Settings) -> APIRou
         """The state of every part. 200 if messages can be taken, 503 if not."""
         found = await asyncio.gather(store(), rasa(), actions())
         parts = dict(zip(("store", "rasa", "actions"), found, strict=True))
-        if parts["store"]["status"] != "ok":
+        if parts["store"].get("status") != "ok":
             response.status_code = 503
-        well = all(part["status"] == "ok" for part in parts.values())
+        well = all(part.get("status") == "ok" for part in parts.values())
         return {"status": "ok" if well else "degraded", "gateway": {"status": "ok"}, **parts}
 
     @router.get("/health/live")

@@ -1,5 +1,6 @@
 """The pages people look at: the demo shop, the widget's frame, the console, the help articles."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from gateway.guards import page_headers
 from gateway.library import Library
 from gateway.settings import Settings
 from gateway.wording import Wording
+
+ASSET_KINDS = frozenset({".css", ".js", ".png", ".svg", ".webp", ".woff2"})
 
 PRODUCT_NAMES = {
     "coffee_machine": "Coffee machines",
@@ -101,14 +104,22 @@ def pages(library: Library, wording: Wording, settings: Settings, web: Path) -> 
     return router
 
 
+class Assets(StaticFiles):
+    """The files that pages load, and no pages: those come with a policy, from their routes."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Where a file is; nowhere, for what pages do not load."""
+        return super().lookup_path(path) if Path(path).suffix in ASSET_KINDS else ("", None)
+
+
 def assets(web: Path) -> list[BaseRoute]:
     """The files that pages load."""
     swagger_ui = Path(fastapi_offline.__file__).parent / "static"
     return [
-        Mount("/widget/assets", StaticFiles(directory=web / "widget")),
-        Mount("/console/assets", StaticFiles(directory=web / "console")),
-        Mount("/shop", StaticFiles(directory=web / "shop")),
-        Mount("/help/assets", StaticFiles(directory=web / "help")),
-        Mount("/docs/assets", StaticFiles(directory=web / "docs")),
-        Mount("/docs/swagger", StaticFiles(directory=swagger_ui)),
+        Mount("/widget/assets", Assets(directory=web / "widget")),
+        Mount("/console/assets", Assets(directory=web / "console")),
+        Mount("/shop", Assets(directory=web / "shop")),
+        Mount("/help/assets", Assets(directory=web / "help")),
+        Mount("/docs/assets", Assets(directory=web / "docs")),
+        Mount("/docs/swagger", Assets(directory=swagger_ui)),
     ]

@@ -1,18 +1,18 @@
 """What the widget on the shop's pages talks to."""
 
 import asyncio
-import json
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from starlette.websockets import WebSocketDisconnect
 
 from gateway import metrics
 from gateway.auth import Visitors
 from gateway.guards import Limiter
 from gateway.inbox import Inbox
 from gateway.live import Live, Subscription
+from gateway.routes.reading import frames, readable, until_one_ends
 from gateway.settings import Settings
 from gateway.views import customer_view, message_view, status_view
 from gateway.wording import Wording
@@ -22,6 +22,7 @@ from support.conversation import Author, Channel, Clock
 from support.errors import BadRequest, NotFound, NotSignedIn
 
 POLL_SECONDS = 25
+MAX_SEQ = 2**31 - 1  # what a column of the store holds
 HELLO_SECONDS = 5.0
 UNAUTHORISED = 4401  # WebSocket close code: the token is not valid
 
@@ -63,7 +64,7 @@ def widget(
     """The widget's routes."""
     router = APIRouter(prefix="/widget", tags=["widget"])
 
-    def visitor(authorization: Annotated[str, Header()] = "") -> str:
+    async def visitor(authorization: Annotated[str, Header()] = "") -> str:
         """The conversation of whoever sent the token."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
@@ -81,8 +82,10 @@ def widget(
     async def start(request: Request) -> dict[str, str]:
         """Start a conversation. The token is the only key to it."""
         limiter.check("start", _address(request), settings.conversations_per_minute)
+        # The channel knows its visitors by nothing but their token: each is a customer of their own.
+        address = uuid4().hex
         async with database.begin() as tx:
-            conversation = await conversations.open_conversation(tx, Channel.WEB, "widget", now())
+            conversation = await conversations.open_conversation(tx, Channel.WEB, address, now())
         return {"conversation": conversation.id, "token": visitors.token(conversation.id)}
 
     @router.post("/messages", status_code=201)
@@ -97,7 +100,7 @@ def widget(
         if body.button is not None:
             text, payload = await _pressed(database, conversation, body.button)
         else:
-            text, payload = _readable(body.text or "", settings.max_message_characters), None
+            text, payload = readable(body.text or "", settings.max_message_characters), None
         message, new = await inbox.receive(conversation, idempotency_key, text, payload)
         if not new:
             response.status_code = 200
@@ -109,7 +112,7 @@ def widget(
     @router.get("/messages")
     async def read(
         conversation: Visitor,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0,
         wait: Annotated[int, Query(ge=0, le=POLL_SECONDS)] = 0,
     ) -> dict[str, Any]:
         """The messages after a cursor; waits for one if there is none yet."""
@@ -129,41 +132,44 @@ def widget(
         """Messages as they come. The first frame names the token and the cursor."""
         await socket.accept()
         try:
-            hello = json.loads(await asyncio.wait_for(socket.receive_text(), HELLO_SECONDS))
-            conversation = visitors.conversation(str(hello["token"]))
-            after = int(hello.get("after", 0))
-        except WebSocketDisconnect:
-            return
-        except (TimeoutError, ValueError, KeyError, TypeError, AttributeError, NotSignedIn):
+            hello = await asyncio.wait_for(anext(frames(socket)), HELLO_SECONDS)
+            conversation = visitors.conversation(str(hello.get("token")))
+        except StopAsyncIteration:
+            return  # gone already
+        except (TimeoutError, NotSignedIn):
             await socket.close(UNAUTHORISED)
             return
+        after = hello.get("after", 0)
+        after = after if type(after) is int and 0 <= after <= MAX_SEQ else 0
         with metrics.SOCKETS.labels(page="widget").track_inprogress():
             await _serve(socket, conversation, after)
 
     async def _serve(socket: WebSocket, conversation: str, after: int) -> None:
         with live.visitor(conversation) as subscription:
-            writing = asyncio.create_task(_write(socket, subscription, conversation, after))
             try:
-                while True:
-                    frame = _frame(await socket.receive_text())
-                    if frame.get("type") == "ping":
-                        subscription.notify({"type": "pong"})
-                    elif frame.get("type") == "ack" and isinstance(frame.get("seq"), int):
-                        async with database.begin() as tx:
-                            await conversations.mark_seen(
-                                tx,
-                                conversation,
-                                [Author.BOT, Author.AGENT],
-                                frame["seq"],
-                                now(),
-                            )
-                    elif frame.get("type") == "typing":
-                        live.customer_typing(conversation)
-            except WebSocketDisconnect:
-                pass
-            finally:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+                await until_one_ends(
+                    _read(socket, subscription, conversation),
+                    _write(socket, subscription, conversation, after),
+                )
+            except NotFound:  # it was erased: the token is worth nothing any more
+                await socket.close(UNAUTHORISED)
+
+    async def _read(socket: WebSocket, subscription: Subscription, conversation: str) -> None:
+        acknowledged = 0
+        async for frame in frames(socket):
+            if frame.get("type") == "ping":
+                subscription.notify({"type": "pong"})
+            elif frame.get("type") == "typing":
+                live.customer_typing(conversation)
+            elif frame.get("type") == "ack":
+                seq = frame.get("seq")
+                # Only what was not acknowledged before: a page that repeats itself writes nothing.
+                if type(seq) is int and acknowledged < seq <= MAX_SEQ:
+                    acknowledged = seq
+                    async with database.begin() as tx:
+                        await conversations.mark_seen(
+                            tx, conversation, [Author.BOT, Author.AGENT], seq, now()
+                        )
 
     async def _write(
         socket: WebSocket, subscription: Subscription, conversation: str, cursor: int
@@ -216,23 +222,6 @@ async def _pressed(database: Database, conversation: str, press: Press) -> tuple
         except (NotFound, KeyError, IndexError) as error:
             raise BadRequest("That quick reply is not on offer.") from error
     return button["title"], {"payload": button["payload"]}
-
-
-def _readable(text: str, most: int) -> str:
-    text = "".join(c for c in text if c == "\n" or c == "\t" or c.isprintable()).strip()
-    if not text:
-        raise BadRequest("Write something first.")
-    if len(text) > most:
-        raise BadRequest(f"Write at most {most} characters; this has {len(text)}.")
-    return text
-
-
-def _frame(text: str) -> dict[str, Any]:
-    try:
-        frame = json.loads(text)
-    except ValueError:
-        return {}
-    return frame if isinstance(frame, dict) else {}
 
 
 def _address(request: Request) -> str:

@@ -1,0 +1,1 @@
+"""The three processes, started for real, then killed."""

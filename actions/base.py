@@ -26,6 +26,10 @@ from support.wishes import unwanted
 log = structlog.get_logger(__name__)
 
 _RECENT = 60  # events: more than one turn ever has
+_ABOUT = frozenset({"product_type", "product_model"})
+ASIDE = frozenset({
+    "ask_how_to", "ask_policy", "ask_product_info", "ask_maintenance", "ask_pre_installation",
+})  # fmt: skip
 COUNTERS = ("misunderstood", "abstentions")
 
 
@@ -158,6 +162,8 @@ async def note_facts(turn: Turn, products: Products) -> None:
         name, value = str(found.get("entity")), str(found.get("value") or "").strip()
         if name not in LABELS or name == "symptom" or not value:
             continue
+        if name in _ABOUT and name in turn.facts and turn.intent in ASIDE:
+            continue  # a question about another product does not change what the fault is about
         start = found.get("start")
         if name == "remedy" and isinstance(start, int) and unwanted(turn.text, start):
             continue

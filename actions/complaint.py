@@ -110,7 +110,7 @@ async def add_words(turn: Turn, remedy: str | None = None) -> str:
     added = dict(case.details)
     if remedy is not None:
         added["remedy"] = remedy
-    elif turn.text:
+    elif turn.text and turn.text not in added.get("corrections", ()):
         added["corrections"] = [*added.get("corrections", ()), turn.text]
     await cases.replace_details(turn.tx, case.number, added)
     return case.number

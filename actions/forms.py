@@ -66,6 +66,7 @@ class Question:
     buttons: tuple[Button, ...] = ()
     free_text: bool = False  # any words that are no question are an answer
     name: bool = False  # a few words are an answer whatever they resemble, "Rossi" for one
+    mentioned: bool = False  # a clear question that merely mentions an answer is a question
     response: str | None = None  # the question, if it is not `utter_question_<slot>`
     unknown: str | None = None  # the value that "I don't know" means; None: it has to be settled
 
@@ -74,15 +75,21 @@ def hear(turn: Turn, question: Question) -> tuple[Heard, str]:
     """Whether the message answers the question, and the answer."""
     clear = turn.confidence >= CLEARLY
     value = question.read(turn)
-    # "Sorry, I meant A-10483" answers the question for the order number, and corrects it.
-    if turn.intent in CONTROL and clear and not (turn.intent == "correct_that" and value):
+    # "Sorry, I meant A-10483" answers the question for the order number, and corrects it. "I don't
+    # need it any more" sounds like leaving, and is a reason for a return: only a person is brought
+    # on less than certainty.
+    answers = value is not None and (
+        turn.intent == "correct_that"
+        or (turn.intent != "request_human" and turn.confidence < CERTAINLY)
+    )
+    if turn.intent in CONTROL and clear and not answers:
         return Heard.ELSEWHERE, ""
     if "#" in (turn.entity("choice") or ""):  # a title that was offered, not an answer
         return Heard.ELSEWHERE, ""
     asked = turn.intent in QUESTIONS and (
         turn.confidence >= ASKED or (clear and turn.text.endswith("?"))
     )
-    if value is not None and not (asked and question.free_text):
+    if value is not None and not (asked and (question.free_text or question.mentioned)):
         return Heard.VALUE, value
     if turn.intent in ("dont_know", "cannot_do_step") and clear:
         return Heard.UNKNOWN, ""

@@ -6,6 +6,7 @@ number of questions: whoever asks about somebody else's order learns nothing.
 
 import re
 
+from actions.base import answers_directly
 from actions.forms import Question, ValidateForm
 from actions.turn import Turn
 from store import purchases
@@ -78,6 +79,16 @@ class ProvingForm(ValidateForm):
             turn.set("second_fact", GIVEN)
             return await self._prove(turn, value)
         return await self.answered(turn, slot, value)
+
+    async def ask_next(self, turn: Turn) -> None:
+        """Ask what is missing; a detail that came with the wish itself is not asked for again."""
+        detail = detail_in(turn)
+        told = turn.slots.get("order_number") and turn.slots.get("second_fact") is None
+        if told and detail and not _SERIAL.fullmatch(detail) and not answers_directly(turn.tracker):
+            turn.set("second_fact", GIVEN)
+            if not await self._prove(turn, detail):
+                return
+        await super().ask_next(turn)
 
     async def answered(self, turn: Turn, slot: str, value: str) -> bool:
         """Deal with an answer to one of the form's own questions."""

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from actions.base import SupportAction
+from actions.complaint import OpenComplaint
 from actions.forms import UNKNOWN, Question, yes_or_no
 from actions.proof import DETAIL, GIVEN, ORDER, ProvingForm, order_in, order_told_before
 from actions.turn import TALK_TO_A_PERSON, Turn
 from store import cases
 from support.case import CaseKind
+from support.complaints import says_complaint
 from support.dates import spoken
 from support.handoff import Trigger
 from support.purchase import Purchase
@@ -98,6 +100,9 @@ class StartReturn(Returning):
     wish = "return"
 
     async def act(self, turn: Turn) -> None:
+        if says_complaint(turn.text):  # with a refund as the wish: the complaint comes first
+            await OpenComplaint(self.tools).act(turn)
+            return
         if turn.loop == "return_form":
             turn.set("return_wish", self.wish)
             turn.say("utter_return_goes_on")

@@ -5,6 +5,7 @@ what customers wrote. It also answers other origins, and warns on every call tha
 Rasa's; `tests/dialogue` holds the two to each other.
 """
 
+import asyncio
 import json
 import traceback
 from typing import Any
@@ -35,7 +36,7 @@ def create_app(executor: ActionExecutor, tools: Tools) -> Sanic[Any, Any]:
         """200 while actions can be run; `status` says whether something is amiss."""
         async with tools.database.read() as tx:
             await tx.exec_driver_sql("SELECT 1")
-        tools.knowledge.reload_if_changed()
+        await asyncio.to_thread(tools.knowledge.reload_if_changed)
         fault = tools.knowledge.degraded
         status = {"status": "ok" if fault is None else "degraded",
                   "knowledge": tools.knowledge.release}  # fmt: skip

@@ -307,6 +307,7 @@ class ValidateFault(ValidateForm):
             "fault_product": Question(
                 read=lambda turn: turn.entity("product_type") or self._by_model(turn),
                 buttons=tuple(product_buttons(tools.policies.products)),
+                mentioned=True,  # "how do I descale the coffee machine?"
             )
         }
 

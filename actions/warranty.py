@@ -8,7 +8,7 @@ from actions.proof import DETAIL, GIVEN, ORDER, ProvingForm, order_in, order_tol
 from actions.turn import TALK_TO_A_PERSON, Turn
 from store import cases
 from store import ledger as ledger_store
-from support.case import CaseKind
+from support.case import CaseKind, CaseStatus
 from support.handoff import Trigger
 from support.purchase import Purchase
 from support.reply import Button, Extras
@@ -42,6 +42,17 @@ class Covering(SupportAction):
             case _:
                 turn.say("utter_warranty_open", buttons=(TALK_TO_A_PERSON,), values=values)
         return where.cover
+
+    async def claim_exists(self, turn: Turn, purchase: Purchase) -> bool:
+        """Whether a claim for the order is open in this conversation; says its number then."""
+        for case in await cases.of_conversation(turn.tx, turn.conversation):
+            mine = case.kind is CaseKind.WARRANTY and case.order_number == purchase.order_number
+            if mine and case.status is CaseStatus.OPEN and case.message != turn.message:
+                turn.say("utter_claim_exists", number=case.number, order=purchase.order_number,
+                         buttons=(TALK_TO_A_PERSON,),
+                         extras=Extras(case=(case.number, CaseKind.WARRANTY)))  # fmt: skip
+                return True
+        return False
 
     async def begin(self, turn: Turn, form: str) -> None:
         """Start a form of this flow with what is known."""
@@ -114,7 +125,10 @@ class StartClaim(Covering):
         told = order_in(turn)
         purchase = turn.purchase
         this_one = purchase is not None and told in (None, purchase.order_number)
-        if purchase and this_one and self.say_position(turn, purchase) is not Cover.COVERED:
+        if purchase and this_one and (
+            await self.claim_exists(turn, purchase)
+            or self.say_position(turn, purchase) is not Cover.COVERED
+        ):
             turn.leave_form()
             return
         await self.begin(turn, "claim_form")
@@ -137,6 +151,9 @@ class ValidateClaim(ProvingForm, Covering):
     }
 
     async def proved(self, turn: Turn, purchase: Purchase) -> bool:
+        if await self.claim_exists(turn, purchase):
+            self.finish(turn)
+            return False
         if self.say_position(turn, purchase) is Cover.COVERED:
             return True
         self.finish(turn)

@@ -54,10 +54,11 @@ def supervise(
     """
     check_free(parts, root)
     configuration = write_configuration(parts, root)
-    positions = {part.name: _size(log_file(part, root)) for part in parts}
     with _signals_raise(), supervisord(configuration, environment, root) as process:
         try:
             _wait_until_healthy(parts, process, root)
+            # What was printed while they came up stays in the files: the addresses stay in sight.
+            positions = {part.name: _size(log_file(part, root)) for part in parts}
             when_ready()
             while process.poll() is None:
                 _show_new_lines(parts, positions, root)

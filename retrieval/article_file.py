@@ -22,6 +22,7 @@ import yaml
 from retrieval import markdown
 from retrieval.articles import ALL_PRODUCTS, AUDIENCES, KINDS, Article, Branch, Section, Step
 from retrieval.errors import ArticlesRefused, Problem
+from retrieval.procedures import check_procedure
 
 SAMPLE_CATALOGUE: Mapping[str, tuple[str, ...]] = {
     "dishwasher": ("HM-D450", "HM-D620"),
@@ -309,7 +310,7 @@ def _check_together(read: Sequence[_Read]) -> Iterator[Problem]:
     for one in read:
         yield from _check_links(one, by_id)
         if one.article.kind == "procedure":
-            yield from _check_procedure(one)
+            yield from check_procedure(one.article, one.file, one.branch_lines)
 
 
 def _check_links(one: _Read, by_id: Mapping[str, _Read]) -> Iterator[Problem]:
@@ -329,65 +330,6 @@ def _check_links(one: _Read, by_id: Mapping[str, _Read]) -> Iterator[Problem]:
             yield Problem(one.file, link.line,
                           f"`{goal.article.id}` has no section `{found['anchor']}`",
                           "correct the anchor or add `{#" + found["anchor"] + "}` to a heading")
-
-
-def _check_procedure(one: _Read) -> Iterator[Problem]:
-    """Every step is reached and every way comes to an end."""
-    steps = {step.anchor: step for step in one.article.steps}
-    if not any(step.is_end for step in steps.values()):
-        yield Problem(one.file, 1, "the procedure has no end",
-                      "add a last section whose anchor begins with `end`: "
-                      "`## If nothing helped {#end}`")
-        return
-    order = list(steps)
-    ways: dict[str, set[str]] = {anchor: set() for anchor in order}
-    for index, anchor in enumerate(order):
-        step = steps[anchor]
-        if step.is_end:
-            if step.branches:
-                yield Problem(one.file, step.line, f"the end `{anchor}` leads on",
-                              "remove its branches, or give it an anchor that is no end")
-            continue
-        for branch in step.branches:
-            if branch.target in steps:
-                ways[anchor].add(branch.target)
-            else:
-                yield Problem(one.file, one.branch_lines[anchor, branch.label],
-                              f"there is no step `{branch.target}`",
-                              "correct the branch or add `{#" + branch.target + "}` to a heading")
-        # Two answers or more leave nothing over; after one, the other answer goes on in order.
-        if len(step.branches) < 2:
-            if index + 1 < len(order):
-                ways[anchor].add(order[index + 1])
-            else:
-                yield Problem(one.file, step.line, f"nothing follows the step `{anchor}`",
-                              "add an end after it: `## If nothing helped {#end}`")
-    reached = _closure(ways, {order[0]})
-    for anchor in order:
-        if anchor not in reached:
-            yield Problem(one.file, steps[anchor].line, f"the step `{anchor}` cannot be reached",
-                          "name it in a branch, or move it to where it should come in order")
-    backwards: dict[str, set[str]] = {anchor: set() for anchor in order}
-    for anchor, targets in ways.items():
-        for target in targets:
-            backwards[target].add(anchor)
-    ending = _closure(backwards, {anchor for anchor in order if steps[anchor].is_end})
-    for anchor in order:
-        if anchor in reached and anchor not in ending and ways[anchor]:
-            yield Problem(one.file, steps[anchor].line,
-                          f"from the step `{anchor}` no end can be reached",
-                          "let one of its answers, or of the steps in the loop, lead to an end")
-
-
-def _closure(ways: Mapping[str, set[str]], start: set[str]) -> set[str]:
-    """All that can be reached from `start`, which is part of it."""
-    reached: set[str] = set()
-    waiting = set(start)
-    while waiting:
-        here = waiting.pop()
-        reached.add(here)
-        waiting |= ways[here] - reached
-    return reached
 
 
 def _yaml_line(error: Exception) -> int:

@@ -1,7 +1,7 @@
 """Ranked sections to an Answer, a Clarify or an Abstention.
 
 A logistic function of four signals gives the probability that the first section is of an article
-that answers the question. Two thresholds follow from what mistakes cost (`Costs`), not from taste.
+that answers the question. Thresholds follow from what mistakes cost (`Costs`), not from taste.
 Beyond them, two rules: an error code that the article does not mention is never answered, and a
 question that fits several products equally is asked back.
 
@@ -41,6 +41,7 @@ class Costs:
     wrong_answer: float = 4.0  # misleads, and then needs the person too
     missed_answer: float = 1.0
     needless_question: float = 0.6  # a turn lost on titles that do not fit, then the person
+    wrong_procedure: float = 1.0  # a step that does not fit the fault; its title showed that
 
     @property
     def answer_at(self) -> float:
@@ -51,6 +52,11 @@ class Costs:
     def clarify_at(self) -> float:
         """The probability from which asking back costs less, on average, than giving up."""
         return self.needless_question / (self.needless_question + self.missed_answer)
+
+    @property
+    def procedure_at(self) -> float:
+        """The probability from which a procedure is proposed for a fault."""
+        return self.wrong_procedure / (self.wrong_procedure + self.missed_answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Calibration:
     bias: float
     answer_at: float
     clarify_at: float
-    procedure_at: float  # fused score from which `procedure_for` names a procedure
+    procedure_at: float
     questions: int  # that it was fitted on
 
     def probability(self, evidence: Evidence) -> float:
@@ -151,7 +157,7 @@ def weigh(index: Index, ranked: Sequence[Ranked], question: str) -> Evidence:
     first = ranked[0]
     rivals = [r.score for r in ranked if r.article_id != first.article_id]
     asked = sorted(set(terms(question)))
-    said = _said(index, first.article_id)
+    said = index.said[first.article_id]
     total = sum(index.idf(term) for term in asked)
     covered = sum(index.idf(term) for term in asked if term in said)
     return Evidence(
@@ -181,9 +187,8 @@ def decide(index: Index, ranked: Sequence[Ranked], question: str, product: str |
         return Abstention(0.0, "nothing_to_search", (), release)
     probability = calibration.probability(weigh(index, ranked, question))
     sources = tuple(source(index, r) for r in ranked[:limit])
-    # "HM-D450" ends like a code; models are words like others.
-    if asked := codes(question) - codes(" ".join(m for ms in index.catalogue.values() for m in ms)):
-        mentioning = [r for r in ranked if asked <= _said(index, r.article_id)]
+    if asked := _codes(index, question):
+        mentioning = [r for r in ranked if asked <= index.said[r.article_id]]
         if not mentioning:
             return Abstention(probability, "unknown_code", sources, release)
         if mentioning[0].article_id != ranked[0].article_id:
@@ -197,6 +202,25 @@ def decide(index: Index, ranked: Sequence[Ranked], question: str, product: str |
     return Answer(probability, sources, release)
 
 
+def choose_procedure(index: Index, ranked: Sequence[Ranked], symptom: str,
+                     calibration: Calibration) -> str | None:
+    """The id of the procedure to propose for a fault, if one fits well enough.
+
+    Args:
+        index: Where the procedures are.
+        ranked: Sections of procedures only, from `ranking.rank`.
+        symptom: In the customer's words. An error code in it must stand in the procedure.
+        calibration: Of the release.
+    """
+    asked = _codes(index, symptom)
+    fitting = [r for r in ranked if asked <= index.said[r.article_id]] if asked else ranked
+    if not fitting:
+        return None
+    if calibration.probability(weigh(index, fitting, symptom)) < calibration.procedure_at:
+        return None
+    return fitting[0].article_id
+
+
 def source(index: Index, ranked: Ranked) -> Source:
     """A ranked section, quoted."""
     article = index.articles[ranked.article_id]
@@ -208,14 +232,13 @@ def source(index: Index, ranked: Ranked) -> Source:
                   ranked.lexical)
 
 
-def fit(evidence: Sequence[Evidence], right: Sequence[bool], procedure_at: float,
-        costs: Costs | None = None) -> Calibration:
+def fit(evidence: Sequence[Evidence], right: Sequence[bool], costs: Costs | None = None
+        ) -> Calibration:
     """Fit the probability on labelled questions.
 
     Args:
         evidence: For the first section of each question's ranking, shape (n,).
         right: Whether its article answers the question, shape (n,); both must occur.
-        procedure_at: See `Calibration`.
         costs: Of mistakes; None for the usual ones.
 
     Raises:
@@ -234,16 +257,13 @@ def fit(evidence: Sequence[Evidence], right: Sequence[bool], procedure_at: float
         weights=tuple(round(float(slope), 6) for slope in slopes),
         bias=round(float(model.intercept_[0] - slopes @ mean), 6),
         answer_at=round(costs.answer_at, 4), clarify_at=round(costs.clarify_at, 4),
-        procedure_at=round(procedure_at, 4), questions=len(right))
+        procedure_at=round(costs.procedure_at, 4), questions=len(right))
 
 
-def _said(index: Index, article_id: str) -> frozenset[str]:
-    """Every word that an article says, titles and symptoms included."""
-    article = index.articles[article_id]
-    texts = [article.title, *article.symptoms]
-    for section in article.sections:
-        texts += [section.title, section.text]
-    return frozenset(terms("\n".join(texts)))
+def _codes(index: Index, text: str) -> frozenset[str]:
+    """The error codes in a text. "HM-D450" ends like one; models are words like others."""
+    models = " ".join(model for models in index.catalogue.values() for model in models)
+    return codes(text) - codes(models)
 
 
 def _choice(index: Index, ranked: Sequence[Ranked]) -> tuple[Source, ...]:

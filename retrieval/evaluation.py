@@ -6,7 +6,7 @@ A file is a list of `{question, product, answers}`. `answers` are `article-id#an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from retrieval.decision import (
     Clarify,
     Costs,
     Evidence,
+    choose_procedure,
     decide,
     fit,
     weigh,
@@ -28,10 +29,8 @@ from retrieval.decision import (
 from retrieval.encoder import Encoder
 from retrieval.errors import QuestionsRefused
 from retrieval.index import Index
-from retrieval.ranking import Ranked, rank
+from retrieval.ranking import PROCEDURES, Ranked, rank
 from retrieval.words import terms
-
-PROCEDURES = frozenset({"procedure"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,9 @@ class Report:
     answered_when_removed: float  # answered after the right articles were taken away
     clarify_rate: float  # asked back, over all
     clarify_helpful: float  # a right article among the titles offered, over asked back
+    procedure_right: float  # of questions that a procedure answers, proposed a right one
+    procedure_wrong: float  # of those, proposed a wrong one
+    procedure_without: float  # of questions without an answer, proposed one at all
     auroc: float  # probability of a right first article above that of a wrong one
     ece: float  # expected calibration error, ten bins of equal width
 
@@ -125,19 +127,16 @@ def calibrate(index: Index, encoder: Encoder, questions: Sequence[Question],
     Raises:
         ValueError: All first sections are right, or none is.
     """
-    costs = costs or Costs()
     vectors = encoder.encode([question.text for question in questions])
     evidence: list[Evidence] = []
     right: list[bool] = []
-    procedures: list[tuple[float, bool]] = []  # score, whether it is the right procedure
     for question, vector in zip(questions, vectors, strict=True):
         ranked = _rank(index, question, vector)
         if not ranked:
             continue
         evidence.append(weigh(index, ranked, question.text))
         right.append(ranked[0].article_id in question.articles)
-        procedures += _procedure_scores(index, question, ranked)
-    return fit(evidence, right, _cheapest_threshold(procedures, costs), costs)
+    return fit(evidence, right, costs)
 
 
 def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
@@ -151,6 +150,8 @@ def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
     answered: list[tuple[Question, Ranked]] = []
     offered: list[bool] = []  # whether a right article was, when asking back
     answered_when_removed = 0
+    faults: list[tuple[Question, str | None]] = []
+    without: list[str | None] = []  # procedures proposed where there is no answer
     for question, vector in zip(questions, vectors, strict=True):
         ranked = _rank(index, question, vector)
         result = decide(index, ranked, question.text, question.product, calibration, "")
@@ -161,15 +162,20 @@ def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
             answered.append((question, ranked[0]))
         if isinstance(result, Clarify):
             offered.append(any(s.article_id in question.articles for s in result.sources))
+        rows = index.rows(question.product, "customer", PROCEDURES)
+        chosen = choose_procedure(index, rank(index, vector, terms(question.text), rows),
+                                  question.text, calibration)
         if not question.answers:
+            without.append(chosen)
             continue
+        if any(index.articles[article].kind in PROCEDURES for article in question.articles):
+            faults.append((question, chosen))
         ranks.append(next((i for i, r in enumerate(ranked, 1) if question.is_answered_by(r)),
                           np.inf))
         article_first.append(bool(ranked) and ranked[0].article_id in question.articles)
         left = [r for r in ranked if r.article_id not in question.articles]
         again = decide(index, left, question.text, question.product, calibration, "")
         answered_when_removed += isinstance(again, Answer)
-    without = sum(not question.answers for question in questions)
     positions = np.array(ranks)
     return Report(
         questions=len(questions), answerable=len(ranks),
@@ -179,9 +185,12 @@ def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
         coverage=sum(bool(q.answers) for q, _ in answered) / max(1, len(ranks)),
         wrong_answer_rate=_share([r.article_id not in q.articles for q, r in answered]),
         wrong_section_rate=_share([not q.is_answered_by(r) for q, r in answered]),
-        answered_without=sum(not q.answers for q, _ in answered) / max(1, without),
+        answered_without=sum(not q.answers for q, _ in answered) / max(1, len(without)),
         answered_when_removed=answered_when_removed / max(1, len(ranks)),
         clarify_rate=len(offered) / len(questions), clarify_helpful=_share(offered),
+        procedure_right=_share([chosen in q.articles for q, chosen in faults]),
+        procedure_wrong=_share([chosen not in (None, *q.articles) for q, chosen in faults]),
+        procedure_without=_share([chosen is not None for chosen in without]),
         auroc=auroc(probabilities, right), ece=expected_calibration_error(probabilities, right))
 
 
@@ -213,39 +222,6 @@ def expected_calibration_error(probabilities: Sequence[float], right: Sequence[b
 def _rank(index: Index, question: Question, vector: NDArray[np.float32]) -> list[Ranked]:
     rows = index.rows(question.product, "customer")
     return rank(index, vector, terms(question.text), rows)
-
-
-def _procedure_scores(index: Index, question: Question, ranked: Sequence[Ranked]
-                      ) -> Iterable[tuple[float, bool]]:
-    """The score of the best procedure and whether it is right; then, for a fault, that of the best
-    one when the right one is missing.
-    """
-    found = [r for r in ranked if index.articles[r.article_id].kind in PROCEDURES]
-    is_fault = any(index.articles[a].kind in PROCEDURES for a in question.articles
-                   if a in index.articles)
-    if found and (is_fault or not question.answers):
-        yield found[0].score, found[0].article_id in question.articles
-    left = [r for r in found if r.article_id not in question.articles]
-    if left and is_fault:
-        yield left[0].score, False
-
-
-def _cheapest_threshold(scored: Sequence[tuple[float, bool]], costs: Costs) -> float:
-    """The score from which naming a procedure costs least on these examples. A wrong one costs a
-    needless question, for a procedure begins by saying what it is for.
-    """
-    if not scored:
-        return 0.5
-    candidates = sorted({score for score, _ in scored} | {1.0})
-
-    def cost(threshold: float) -> float:
-        wrong = sum(score >= threshold and not right for score, right in scored)
-        missed = sum(score < threshold and right for score, right in scored)
-        return costs.needless_question * wrong + costs.missed_answer * missed
-
-    best = min(candidates, key=cost)
-    below = [score for score, _ in scored if score < best]
-    return (best + max(below)) / 2 if below else best
 
 
 def _share(values: Sequence[float] | Sequence[bool] | NDArray[np.generic]) -> float:

@@ -40,6 +40,7 @@ class Index:
     encoder_fingerprint: str
     vectors: faiss.Index  # flat; row i belongs to passages[i]
     words: bm25s.BM25  # document i belongs to passages[i]
+    said: Mapping[str, frozenset[str]]  # the `terms` of all passages of each article, by id
 
     @classmethod
     def build(cls, articles: Iterable[Article], encoder: Encoder,
@@ -69,7 +70,8 @@ class Index:
         vectors.add(matrix)
         words = bm25s.BM25(k1=_K1, b=_B, method="lucene")  # type: ignore[no-untyped-call]
         words.index([terms(passage.text) or [""] for passage in cut], show_progress=False)
-        return cls(by_id, dict(catalogue or {}), cut, encoder.fingerprint, vectors, words)
+        return cls(by_id, dict(catalogue or {}), cut, encoder.fingerprint, vectors, words,
+                   _said(cut))
 
     def rows(self, product: str | None, audience: str,
              kinds: frozenset[str] | None = None) -> NDArray[np.intp]:
@@ -160,4 +162,11 @@ class Index:
         content = np.frombuffer((folder / "vectors.faiss").read_bytes(), dtype=np.uint8)
         words = bm25s.BM25.load(folder / "bm25", allow_pickle=False, show_progress=False)
         return cls({article.id: article for article in articles}, catalogue, cut,
-                   encoder_fingerprint, faiss.deserialize_index(content), words)
+                   encoder_fingerprint, faiss.deserialize_index(content), words, _said(cut))
+
+
+def _said(cut: Sequence[Passage]) -> dict[str, frozenset[str]]:
+    said: dict[str, set[str]] = {}
+    for passage in cut:
+        said.setdefault(passage.article_id, set()).update(terms(passage.text))
+    return {article: frozenset(words) for article, words in said.items()}

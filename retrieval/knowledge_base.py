@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retrieval.articles import Article
-from retrieval.decision import Abstention, Answer, Clarify, decide
+from retrieval.decision import Abstention, Answer, Clarify, choose_procedure, decide
 from retrieval.encoder import Encoder, OnnxEncoder
 from retrieval.errors import IndexDamaged
-from retrieval.ranking import search
+from retrieval.ranking import PROCEDURES, search
 from retrieval.releases import Release, load_current, pointer
-
-_PROCEDURES = frozenset({"procedure"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +83,16 @@ class KnowledgeBase:
     def procedure_for(self, symptom: str, product: str | None = None) -> Article | None:
         """The customers' procedure that fits a fault best, or None when none fits well enough.
 
+        Bolder than `answer`: a procedure says what it is for before it asks anything.
+
         Args:
             symptom: In the customer's words: "there is water left in the tub", "E24".
             product: As in `answer`.
         """
         release = self._served.release
-        ranked = search(release.index, self._encoder, symptom, product, kinds=_PROCEDURES)
-        if not ranked or ranked[0].score < release.calibration.procedure_at:
-            return None
-        return release.index.articles[ranked[0].article_id]
+        ranked = search(release.index, self._encoder, symptom, product, kinds=PROCEDURES)
+        chosen = choose_procedure(release.index, ranked, symptom, release.calibration)
+        return None if chosen is None else release.index.articles[chosen]
 
     def article(self, article_id: str) -> Article | None:
         """An article of the current release, if it has one with that id."""

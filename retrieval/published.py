@@ -15,7 +15,7 @@ from retrieval.errors import IndexDamaged
 
 
 def published_release(folder: Path) -> str | None:
-    """Id of the current release of `folder` (usually `var/knowledge`); None if nothing was built."""
+    """Id of the current release of `folder`, usually `var/knowledge`; None without any."""
     try:
         pointer = json.loads((folder / "current").read_text("utf-8"))
         return str(pointer["release"])

@@ -22,10 +22,10 @@ _WORDS: Mapping[Category, str] = {
     r"call(ed)? me back|never call|nobody call|no one call|callback",
     Category.STAFF: r"rude|unfriendly|engineer|technician|driver|courier|agent|colleague|staff|"
     r"employee|shouted|insult|behav",
-    Category.BILLING: r"charg|invoice|bill(ed|ing)?\b|overpaid|paid twice|money|refund|"
-    r"price|fee\b",
     Category.DELAY: r"\blate\b|delay|wait(ed|ing)|weeks?\b|still not (here|arrived)|"
     r"nothing arrived|never arrived|too long|how long",
+    Category.BILLING: r"charg|invoice|bill(ed|ing)?\b|overpaid|paid twice|money|refund|"
+    r"price|fee\b",
     Category.PRODUCT: r"broke|broken|fault|defect|quality|leak|noise|stopped|does(n't| not) work|"
     r"machine|dishwasher|washer|appliance|product|repair",
 }
@@ -46,6 +46,11 @@ def category_of(text: str) -> Category:
     return next(
         (kind for kind, words in _WORDS.items() if re.search(words, plain)), Category.SERVICE
     )
+
+
+def says_complaint(text: str) -> bool:
+    """Whether somebody says in so many words that this is a complaint."""
+    return re.search(r"\bcomplain(?:t|ts|ing)?\b", text, re.IGNORECASE) is not None
 
 
 def restated(category: Category) -> str:

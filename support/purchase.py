@@ -41,7 +41,7 @@ def proves_ownership(purchase: Purchase, second_fact: str) -> bool:
     told = _squeezed(second_fact)
     if not told:
         return False
-    family_name = purchase.customer_name.split()[-1]
+    family_name = "".join(purchase.customer_name.split()[-1:])
     return told in {
         _squeezed(known)
         for known in (

@@ -82,7 +82,7 @@ def widget(
     async def start(request: Request) -> dict[str, str]:
         """Start a conversation. The token is the only key to it."""
         limiter.check("start", _address(request), settings.conversations_per_minute)
-        # The channel knows its visitors by nothing but their token: each is a customer of their own.
+        # The channel knows visitors by nothing but their token: each is a customer of their own.
         address = uuid4().hex
         async with database.begin() as tx:
             conversation = await conversations.open_conversation(tx, Channel.WEB, address, now())

@@ -54,7 +54,7 @@ def test_of_4000_hostile_texts_rasa_obeys_none(domain: Domain) -> None:
     """And it would obey many of them as they were typed, or this test proves nothing."""
     texts = hostile(4000)
 
-    assert sum(obeyed(text, domain) for text in texts) > 1000
+    assert sum(obeyed(text, domain) for text in texts) > 500
     assert [text for text in texts if obeyed(neutralised(text), domain)] == []
 
 

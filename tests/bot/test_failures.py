@@ -100,6 +100,21 @@ def test_a_rejected_form_is_no_failure(rasa: RunningRasa, actions: ScriptedActio
     assert answer["loop"] == "return_form"
 
 
+@pytest.mark.parametrize(("conversation", "opened"), [("no-rule", False), ("no-rule-form", True)])
+def test_where_no_rule_fits_the_fallback_action_runs_once(
+    rasa: RunningRasa, actions: ScriptedActions, conversation: str, opened: bool
+) -> None:
+    """Needs the rule that ends a turn after the fallback action; a form then asks again."""
+    if opened:
+        rasa.say(conversation, "t1", "I want to return my order")
+    payload = "/request_return" if opened else "/deny"
+    answer = rasa.press(conversation, "t2", payload).json()
+
+    assert [m["text"] for m in answer["messages"]] == (
+        ["I did not understand that."] + ["What is the order number?"] * opened)
+    assert len(actions.named("action_not_understood")) == 1
+
+
 def test_silence_is_a_failure(rasa: RunningRasa, actions: ScriptedActions) -> None:
     """A turn without a word must not pass for a reply, and may be taken again."""
     actions.script["action_answer"] = lambda call: (200, {"events": [], "responses": []})
@@ -252,7 +267,7 @@ def test_no_conversation_is_ever_kept_in_memory(
 ) -> None:
     """Rasa takes a store in memory, with a mere warning, where it cannot have the one named."""
     endpoints = tmp_path / "endpoints.yml"
-    endpoints.write_text(f"action_endpoint: {{url: {action_server.url}}}\n"
+    endpoints.write_text(f"action_endpoint: {{url: '{action_server.url}'}}\n"
                          f"tracker_store: {tracker_store}\n")
     rasa = RunningRasa(model, action_server.url, tmp_path, str(endpoints))
     with pytest.raises(AssertionError, match="did not start"):

@@ -1,0 +1,1 @@
+"""Widget and console in a real browser, customer and agent side by side."""

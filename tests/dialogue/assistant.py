@@ -41,7 +41,8 @@ def trained_model() -> Path:
     """The model of the project's own training files, trained if they have changed."""
     digest = hashlib.sha256()
     for file in sorted([
-        ROOT / "config.yml", ROOT / "domain.yml", *ROOT.glob("data/**/*.yml"), *ROOT.glob("bot/*.py"),
+        ROOT / "config.yml", ROOT / "domain.yml",
+        *ROOT.glob("data/**/*.yml"), *ROOT.glob("bot/*.py"),
     ]):  # fmt: skip
         digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
     model = ROOT / "models" / f"tests-{digest.hexdigest()[:16]}.tar.gz"
@@ -71,9 +72,12 @@ class Assistant:
     def start(self) -> None:
         """Prepare store and articles, then start both processes and wait until they answer."""
         model = trained_model()
-        build(Sources(ROOT / "knowledge", ROOT / "evaluation/retrieval/tuning.yml",
-                      ROOT / "evaluation/retrieval/holdout.yml"),
-              self.knowledge, OnnxEncoder.load(ROOT / "var/encoder"), datetime.now(UTC))  # fmt: skip
+        questions = ROOT / "evaluation/retrieval"
+        sources = Sources(
+            ROOT / "knowledge", questions / "tuning.yml", questions / "holdout.yml"
+        )
+        encoder = OnnxEncoder.load(ROOT / "var/encoder")
+        build(sources, self.knowledge, encoder, datetime.now(UTC))
         asyncio.run(self._prepare_store())
         self._run("actions", [sys.executable, "-m", "actions"])
         self._run("rasa", [

@@ -305,8 +305,8 @@ async def test_the_gateway_is_killed(
         f"AFTERCARE_{name.upper()}": str(getattr(settings, name)) for name in names
     }
     rasa.hanging.add("It smells of old water")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway"],
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway",
         cwd=ROOT,
         env=environment | {"AFTERCARE_GATEWAY_PORT": str(port)},
         stdout=subprocess.PIPE,
@@ -331,7 +331,7 @@ async def test_the_gateway_is_killed(
             await eventually(at_rasa)
     finally:
         process.kill()
-        output = process.communicate(timeout=20)[0]
+        output = (await process.communicate())[0]
     rasa.release("It smells of old water")
     with start() as url:
         async with visiting(url) as after:

@@ -145,19 +145,20 @@ def test_costs_set_the_thresholds() -> None:
     assert Costs(wrong_answer=4, missed_answer=1).answer_at == 0.8
     assert Costs(wrong_answer=9, missed_answer=1).answer_at == 0.9
     assert Costs(needless_question=1, missed_answer=1).clarify_at == 0.5
+    assert Costs(wrong_procedure=3, missed_answer=1).procedure_at == 0.75
 
 
 def test_fitting_tells_right_from_wrong() -> None:
     good, bad = Evidence(0.8, 0.9, 1.0, 0.4), Evidence(0.2, 0.3, 0.2, 0.0)
     evidence, right = [good, bad] * 40, [True, False] * 40
-    calibration = fit(evidence, right, procedure_at=0.4)
+    calibration = fit(evidence, right)
 
     assert calibration.probability(good) > 0.95
     assert calibration.probability(bad) < 0.05
-    assert calibration == fit(evidence, right, procedure_at=0.4)
+    assert calibration == fit(evidence, right)
     assert Calibration.from_json(calibration.to_json()) == calibration
     with pytest.raises(ValueError, match="class"):
-        fit([good, good], [True, True], procedure_at=0.4)
+        fit([good, good], [True, True])
 
 
 def test_the_shipped_calibration_is_usable() -> None:
@@ -165,7 +166,7 @@ def test_the_shipped_calibration_is_usable() -> None:
 
     assert all(weight > 0 for weight in calibration.weights)
     assert 0 < calibration.clarify_at < calibration.answer_at < 1
-    assert 0 < calibration.procedure_at < 1
+    assert calibration.procedure_at == pytest.approx(Costs().procedure_at, abs=1e-4)
     assert calibration.questions >= 100
     assert calibration.answer_at == pytest.approx(Costs().answer_at, abs=1e-4)
     assert calibration.clarify_at == pytest.approx(Costs().clarify_at, abs=1e-4)

@@ -101,6 +101,7 @@ def test_calibrated_and_measured(file: Path, index: Index, encoder: OnnxEncoder)
     assert report.recall_at_1 == report.article_at_1 == report.mrr == 1
     assert report.auroc == 1
     assert report.answered_without == report.wrong_answer_rate == 0
+    assert (report.procedure_right, report.procedure_wrong) == (1, 0)
     assert 0 <= report.ece <= 1
     assert set(report.to_json()) >= {"coverage", "clarify_helpful", "answered_when_removed"}
     assert "recall at 1" in str(report)

@@ -51,6 +51,7 @@ def test_a_procedure_is_found_by_what_customers_see(base: KnowledgeBase) -> None
 @pytest.mark.parametrize(("symptom", "product"), [
     ("the display language is wrong", "dishwasher"),
     ("water left in the tub", "coffee_machine"),
+    ("it does not drain and shows E77", "dishwasher"),
     ("", None),
 ])
 def test_no_procedure_rather_than_a_wrong_one(base: KnowledgeBase, symptom: str,

@@ -52,6 +52,20 @@ def test_each_section_once_best_first(index: Index, encoder: OnnxEncoder) -> Non
         assert r.score == pytest.approx(0.5 * r.cosine + 0.5 * r.lexical, abs=1e-6)
 
 
+def test_a_section_goes_before_its_overview(write: Write, encoder: OnnxEncoder) -> None:
+    """The title is matched best, but the answer stands under the heading."""
+    body = ("All about salt.\n\n## Fill in the salt {#fill}\nUnscrew the lid and fill in the salt.\n"
+            "\n## Dispose of the bag {#bag}\nThe bag goes into the household waste.\n")
+    file = write("salt", body, title="How to fill in salt")
+    index = Index.build(load_articles(file.parent, TODAY), encoder)
+    assert search(index, encoder, "how to fill in salt")[0].anchor == "fill"
+
+    steps = body + "\n## Nothing helped {#end}\nA technician helps.\n"
+    write("salt", steps, title="How to fill in salt", kind="procedure", symptoms=["no salt"])
+    index = Index.build(load_articles(file.parent, TODAY), encoder)
+    assert search(index, encoder, "how to fill in salt")[0].anchor == ""
+
+
 def test_what_may_not_be_shown_is_not_ranked(index: Index, encoder: OnnxEncoder) -> None:
     """Filtering comes before ranking: the best hit of another product must not take a place."""
     asked = "approval for goodwill vouchers"

@@ -113,7 +113,9 @@ export class Transcript {
     let lastDay = null
     for (const message of this.messages) {
       const label = day(message.at)
-      if (label !== lastDay) wanted.push(this.#line(`day ${label}`, label, () => h('li', { class: 'day' }, label)))
+      if (label !== lastDay) {
+        wanted.push(this.#line(`day ${label}`, label, () => h('li', { class: 'day' }, label)))
+      }
       lastDay = label
       const print = JSON.stringify([message, this.#customer])
       wanted.push(this.#line(message.id, print, () => this.#message(message)))

@@ -3,7 +3,7 @@ const byId = (id) => document.getElementById(id)
 /**
  * Where the customer writes. Enter sends, Shift+Enter starts a line, the draft survives a reload.
  *
- * Dispatches `send` (detail: the text).
+ * Dispatches `send` (detail: the text) and `typing`.
  */
 export class Composer extends EventTarget {
   maximum = 4000 // characters
@@ -27,7 +27,10 @@ export class Composer extends EventTarget {
       event.preventDefault()
       this.#send()
     }
-    this.#text.oninput = () => this.#changed()
+    this.#text.oninput = () => {
+      this.#changed()
+      this.dispatchEvent(new Event('typing'))
+    }
     this.text = kept.get('draft') ?? ''
   }
 

@@ -5,6 +5,7 @@ const PING_EVERY = 25_000
 const ANSWER_WITHIN = 10_000 // of a frame that must be answered
 const STEADY_AFTER = 10_000 // a socket that lived so long has proved itself
 const SOCKET_AGAIN = 60_000 // while the long poll stands in
+const TYPING_EVERY = 3000
 const POLL_SECONDS = 25
 const POLL_GAP = 1000 // after an empty answer, in case the gateway does not wait
 
@@ -23,6 +24,7 @@ export class Connection extends EventTarget {
   #attempts = 0 // since it was last steady
   #unanswered = 0 // connects in a row that brought nothing
   #poll = null
+  #typedAt = -TYPING_EVERY
   #timers = {}
 
   /** Follow the conversation of this token from its first message. */
@@ -53,6 +55,14 @@ export class Connection extends EventTarget {
     if (this.#socket) return // its deadline runs
     this.#attempts = 0
     this.#connect()
+  }
+
+  /** Tell that the customer is typing; not worth a request where there is no socket. */
+  typing() {
+    const now = performance.now()
+    if (now - this.#typedAt < TYPING_EVERY) return
+    this.#typedAt = now
+    this.#send({ type: 'typing' })
   }
 
   #connect() {

@@ -14,7 +14,8 @@ const BOT_TYPES = 10_000 // milliseconds; by then there is a reply or a notice
 const AGENT_TYPES = 6000 // the console tells at most every 3 seconds
 const LOST_AFTER = 4000 // a short gap is not worth a word
 const OFFLINE = 'You are offline; what you write is kept and sent when you are back.'
-const LOST = 'There is no connection at the moment; what you write is kept and sent when it is back.'
+const LOST = 'There is no connection just now; what you write is kept and sent when it is back.'
+const ENDED = 'Your earlier conversation has ended.'
 
 const byId = (id) => document.getElementById(id)
 const framed = parent !== window
@@ -52,8 +53,8 @@ function follow() {
   if (following) {
     view.restart(
       outbox.items.length
-        ? 'Your earlier conversation has ended. A new one has started; what you wrote is kept and sent there.'
-        : 'Your earlier conversation has ended. Write a message to start a new one.',
+        ? `${ENDED} A new one has started; what you wrote is kept and sent there.`
+        : `${ENDED} Write a message to start a new one.`,
     )
     connection.stop()
     showStatus({ state: 'bot', agent: null, reference: null })
@@ -154,6 +155,9 @@ view.addEventListener('edit', ({ detail }) => {
   outbox.remove(detail.key)
 })
 composer.addEventListener('send', ({ detail }) => send({ text: detail }))
+composer.addEventListener('typing', () => {
+  if (status.state === 'agent') connection.typing() // nobody else could see it
+})
 
 byId('person').onclick = () => {
   const text = 'I want to talk to a person'

@@ -6,8 +6,8 @@
   const label = dataset.label || 'Chat with us'
   const narrow = matchMedia('(max-width:30rem),(max-height:30rem)')
   const css = `:host{all:initial}
-button,dialog{position:fixed;inset:auto;${side}:20px;bottom:20px;z-index:9999999;box-sizing:border-box;
-border:1px solid #0000;box-shadow:0 6px 28px #0004}
+button,dialog{position:fixed;inset:auto;${side}:20px;bottom:20px;z-index:9999999;
+box-sizing:border-box;border:1px solid #0000;box-shadow:0 6px 28px #0004}
 button{display:flex;gap:10px;align-items:center;padding:16px 22px;cursor:pointer;
 border-radius:26px;background:#0f5757;color:#fff;font:600 16px system-ui,sans-serif}
 button:hover{background:#0b4545}
@@ -59,7 +59,9 @@ border-radius:0}}`
       dialog.open || opener.focus()
     }
     button.onclick = () => (dialog.open ? dialog.close() : open(button))
-    button.onkeydown = ({ key }) => key === 'Escape' && dialog.close()
+    button.onkeydown = ({ key }) => {
+      if (key === 'Escape') dialog.close()
+    }
     // The shop's own links to #chat
     addEventListener('click', (event) => {
       const link = event.target.closest?.('[href="#chat"]')

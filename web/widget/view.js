@@ -116,7 +116,8 @@ export class View extends EventTarget {
 
   /** @param {{state: string, agent: ?string, reference: ?string}} status */
   status({ state, agent, reference }) {
-    const names = { queued: 'Waiting for a person', agent: agent || 'A colleague', resolved: 'Closed' }
+    const person = agent || 'A colleague'
+    const names = { queued: 'Waiting for a person', agent: person, resolved: 'Closed' }
     const name = byId('talking-name')
     name.textContent = names[state] ?? 'Automated assistant'
     if (reference && ['queued', 'resolved'].includes(state)) {

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import random
 import subprocess
 import sys
 import time
@@ -78,6 +79,29 @@ async def test_a_conversation_does_not_wait_for_another(
         started = time.monotonic()
         await other.ask("quick")
         assert time.monotonic() - started < 1
+
+
+async def test_whoever_waits_to_try_again_holds_up_nobody(
+    start: Start, rasa: ScriptedRasa
+) -> None:
+    """Between two attempts the few turns that Rasa computes at a time are free for others."""
+    rasa.refusing["unlucky"] = [(503, "actions_unreachable")] * 100
+    with start(turns_in_flight=1, bot_patience_seconds=20) as url:
+        async with visiting(url) as unlucky, visiting(url) as other:
+            await unlucky.say("unlucky")
+            [answer] = await other.answer_to(await other.say("quick"), seconds=5)
+            assert answer["kind"] == "text"
+            assert await unlucky.status() == "bot"
+
+
+async def test_waiting_for_a_free_turn_has_an_end(start: Start, rasa: ScriptedRasa) -> None:
+    """When Rasa is held by others for too long, a person is asked instead."""
+    rasa.hanging.add("slow")
+    with start(turns_in_flight=1, turn_timeout_seconds=6) as url:
+        async with visiting(url) as slow, visiting(url) as other:
+            await slow.say("slow")
+            [told] = await other.answer_to(await other.say("quick"), seconds=5)
+            assert told["kind"] == "handoff"
 
 
 async def test_a_notice_comes_in_time_and_the_answer_after_it(
@@ -394,6 +418,27 @@ async def test_the_reset_comes_before_the_next_turn_even_if_rasa_is_down(
     await queued.ask("And once more")
 
     assert [kind for kind, _ in rasa.events[-3:]] == ["reset", "turn", "turn"]
+
+
+async def test_a_cancelled_transaction_ends_as_cancelled(database: Database) -> None:
+    """An error of the store in its place would be tried again, and nothing would ever stop."""
+    chance = random.Random(5)
+
+    async def work() -> None:
+        async with database.begin() as tx:
+            await tx.execute(sa.text("UPDATE conversations SET last_seq = last_seq"))
+        async with database.read() as tx:
+            await conversations.with_unhandled(tx)
+
+    ends = set()
+    for _ in range(80):
+        task = asyncio.create_task(work())
+        await asyncio.sleep(chance.uniform(0, 0.008))
+        task.cancel()
+        [end] = await asyncio.gather(task, return_exceptions=True)
+        ends.add(type(end))
+    assert asyncio.CancelledError in ends
+    assert ends <= {asyncio.CancelledError, type(None)}
 
 
 async def test_an_erased_conversation_stops_its_work(

@@ -54,16 +54,19 @@ def test_each_section_once_best_first(index: Index, encoder: OnnxEncoder) -> Non
 
 def test_a_section_goes_before_its_overview(write: Write, encoder: OnnxEncoder) -> None:
     """The title is matched best, but the answer stands under the heading."""
-    body = ("All about salt.\n\n## Fill in the salt {#fill}\nUnscrew the lid and fill in the salt.\n"
-            "\n## Dispose of the bag {#bag}\nThe bag goes into the household waste.\n")
-    file = write("salt", body, title="How to fill in salt")
+    body = ("All about lime.\n\n## Run the programme {#run}\nTo descale, fill in the descaler.\n\n"
+            "## Dispose of the bottle {#bottle}\nThe bottle goes into the household waste.\n")
+    file = write("lime", body, title="How to descale the machine")
     index = Index.build(load_articles(file.parent, TODAY), encoder)
-    assert search(index, encoder, "how to fill in salt")[0].anchor == "fill"
+    asked = "how to descale the machine"
+    ranked = search(index, encoder, asked)
+    assert [r.anchor for r in ranked[:2]] == ["run", ""]
+    assert ranked[0].score > ranked[1].score  # it took over the overview's
 
     steps = body + "\n## Nothing helped {#end}\nA technician helps.\n"
-    write("salt", steps, title="How to fill in salt", kind="procedure", symptoms=["no salt"])
+    write("lime", steps, title="How to descale the machine", kind="procedure", symptoms=["lime"])
     index = Index.build(load_articles(file.parent, TODAY), encoder)
-    assert search(index, encoder, "how to fill in salt")[0].anchor == ""
+    assert search(index, encoder, asked)[0].anchor == ""
 
 
 def test_what_may_not_be_shown_is_not_ranked(index: Index, encoder: OnnxEncoder) -> None:

@@ -12,7 +12,7 @@ from support.errors import TurnFailed, Unavailable
 from support.reply import Reply, read_reply
 
 # What the turn channel says when the turn itself failed; a repetition may go the same way.
-_FAILED = frozenset({"action_failed", "silent"})
+_FAILED = frozenset({"action_failed", "silent", "runaway"})
 
 
 class Dialogue:

@@ -84,6 +84,8 @@ def environment_of_parts(settings: Settings, root: Path = ROOT) -> dict[str, str
     return {
         **told,
         **os.environ,  # what was said just now counts more than what was written down
+        # Compiled modules halve the bot's start; the first start writes them.
+        "PYTHONDONTWRITEBYTECODE": "",
         # endpoints.yml takes whole values only.
         "AFTERCARE_ACTIONS_URL": f"http://127.0.0.1:{settings.actions_port}/webhook",
         "AFTERCARE_TRACKER_DB": tracker if "://" in tracker else f"sqlite:///{tracker}",

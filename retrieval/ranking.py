@@ -66,10 +66,10 @@ def rank(index: Index, vector: NDArray[np.float32], question: Sequence[str],
         if key not in best:
             best[key] = Ranked(*key, passage.start, float(fused[place]), float(cosine[place]),
                                float(lexical[place]))
-    return _sections_before_overviews(index, list(best.values()))
+    return sections_before_overviews(index, list(best.values()))
 
 
-def _sections_before_overviews(index: Index, ranked: Sequence[Ranked]) -> list[Ranked]:
+def sections_before_overviews(index: Index, ranked: Sequence[Ranked]) -> list[Ranked]:
     """Let a section change places with its article's overview when it matches nearly as well.
 
     It takes over the overview's scores, which are the article's. Not in procedures: their overview

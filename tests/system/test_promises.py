@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from benchmarks.customer import ConsoleAgent, Customer, until
 from benchmarks.installation import Installation
@@ -124,32 +125,33 @@ async def test_commands_typed_by_a_customer_are_words(installation: Installation
 
 
 async def test_a_failing_action_never_sounds_like_success(
-    own_installation: Callable[..., Installation],
+    own_installation: Installation,
 ) -> None:
     """The case cannot be stored: no number is told, and a person is asked in honest words."""
-    installation = own_installation()
-    installation.execute(
+    own_installation.execute(
         "CREATE TRIGGER made_to_fail BEFORE INSERT ON cases"
         " BEGIN SELECT RAISE(ABORT, 'made to fail'); END"
     )
-    async with Customer(installation.url) as customer:
+    async with Customer(own_installation.url) as customer:
         replies = await customer.ask("I want to make a complaint about the delivery")
 
         assert [m["kind"] for m in replies] == ["handoff"]
         transcript = (await customer.read())["messages"]
         assert not any("C-0" in m["text"] for m in transcript)
         assert (await customer.read())["status"]["state"] == "queued"
-        assert installation.rows("SELECT count(*) FROM cases") == [(0,)]
-        (trigger,) = installation.rows("SELECT trigger FROM handoffs")
+        assert own_installation.rows("SELECT count(*) FROM cases") == [(0,)]
+        (trigger,) = own_installation.rows("SELECT trigger FROM handoffs")
         assert trigger == ("bot_failed",)
 
 
-async def test_without_the_action_server(own_installation: Callable[..., Installation]) -> None:
+@pytest.mark.parametrize(
+    "own_installation",
+    [{"without": ("actions",), "settings": {"AFTERCARE_BOT_PATIENCE_SECONDS": "12"}}],
+    indirect=True,
+)
+async def test_without_the_action_server(own_installation: Installation) -> None:
     """A notice within 8 seconds, no invented success, and a person when it stays down."""
-    installation = own_installation(
-        without=("actions",), settings={"AFTERCARE_BOT_PATIENCE_SECONDS": "12"}
-    )
-    async with Customer(installation.url) as customer:
+    async with Customer(own_installation.url) as customer:
         said = await customer.say("I want to make a complaint about the delivery")
 
         async def notice() -> list[dict[str, Any]]:

@@ -22,16 +22,20 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Gateway, Rasa and action server under their supervisor."""
     with Installation(tmp_path_factory.mktemp("browser") / "installation") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The machine's own Chromium."""
+@pytest.fixture(scope="package")
+def browser(installation: Installation) -> Iterator[Browser]:
+    """The machine's own Chromium.
+
+    Playwright keeps an event loop running: it starts after the installation, which needs one of
+    its own for a moment, and ends with this folder's tests.
+    """
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     assert chromium is not None, "install chromium: apt-get install chromium"
     ARTEFACTS.mkdir(exist_ok=True)

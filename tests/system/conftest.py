@@ -8,7 +8,7 @@ import pytest
 from benchmarks.installation import Installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Gateway, Rasa and action server under their supervisor."""
     with Installation(tmp_path_factory.mktemp("system") / "installation") as running:

@@ -56,9 +56,7 @@ class PassOn(SupportAction):
     async def act(self, turn: Turn) -> None:
         turn.say(self._errand.response)
         right = self._errand.action in _RIGHTS
-        turn.hand_over(
-            Trigger.LEGAL_RIGHT if right else Trigger.POLICY_LIMIT, self._errand.rule
-        )
+        turn.hand_over(Trigger.LEGAL_RIGHT if right else Trigger.POLICY_LIMIT, self._errand.rule)
 
 
 class CaseStatusAsked(SupportAction):

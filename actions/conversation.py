@@ -293,4 +293,3 @@ def _last_reply(turn: Turn) -> list[Said]:
 def _extras(custom: dict[str, object]) -> Extras:
     extras = read_reply([{"text": "-", "custom": custom}]).messages[0].extras
     return Extras(kind=extras.kind, citations=extras.citations, step=extras.step)
-

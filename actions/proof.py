@@ -108,9 +108,7 @@ class ProvingForm(ValidateForm):
         )
         held = purchase is not None and _belongs(purchase, detail, by_serial)
         order = purchase.order_number if purchase is not None and held else told
-        await purchases.note_proof(
-            turn.tx, turn.conversation, order, held, turn.message, turn.now
-        )
+        await purchases.note_proof(turn.tx, turn.conversation, order, held, turn.message, turn.now)
         if purchase is not None and held:
             turn.purchase = purchase
             turn.set("order_number", purchase.order_number)

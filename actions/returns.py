@@ -172,9 +172,7 @@ class ValidateReturn(ProvingForm, Returning):
         if because is None:
             return True
         turn.say("utter_return_needs_a_check", because=because)
-        turn.hand_over(
-            Trigger.POLICY_LIMIT, f"Return of {turn.purchase.order_number}: {because}."
-        )
+        turn.hand_over(Trigger.POLICY_LIMIT, f"Return of {turn.purchase.order_number}: {because}.")
         self.finish(turn)
         return False
 

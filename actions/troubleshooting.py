@@ -245,9 +245,7 @@ class Guiding(Answering):
         turn.set("misunderstood", count)
         if count >= self.tools.policies.dialogue.misunderstood_before_person:
             turn.say("utter_not_understood_again")
-            turn.hand_over(
-                Trigger.NO_ANSWER, f"{count} messages running were not understood."
-            )
+            turn.hand_over(Trigger.NO_ANSWER, f"{count} messages running were not understood.")
         elif count == 1:
             turn.say("utter_not_understood", buttons=(TALK_TO_A_PERSON,))
         else:

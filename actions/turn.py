@@ -74,9 +74,7 @@ class Turn:
 
     def entity(self, name: str) -> str | None:
         """The last value of an entity in the message: what is said last corrects the rest."""
-        values = [
-            one.get("value") for one in self.entities if one.get("entity") == name
-        ]
+        values = [one.get("value") for one in self.entities if one.get("entity") == name]
         return str(values[-1]) if values else None
 
     @property

@@ -125,9 +125,13 @@ class StartClaim(Covering):
         told = order_in(turn)
         purchase = turn.purchase
         this_one = purchase is not None and told in (None, purchase.order_number)
-        if purchase and this_one and (
-            await self.claim_exists(turn, purchase)
-            or self.say_position(turn, purchase) is not Cover.COVERED
+        if (
+            purchase
+            and this_one
+            and (
+                await self.claim_exists(turn, purchase)
+                or self.say_position(turn, purchase) is not Cover.COVERED
+            )
         ):
             turn.leave_form()
             return

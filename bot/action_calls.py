@@ -65,7 +65,9 @@ def install(timeout_seconds: float) -> None:
             # The error's own words may quote the conversation; its type does not.
             log.error(
                 "action call failed action=%s unreachable=%s error=%s",
-                self.name(), unreachable, type(error.__cause__ or error).__name__,
+                self.name(),
+                unreachable,
+                type(error.__cause__ or error).__name__,
             )
             failure = ActionsUnreachable if unreachable else ActionFailed
             raise failure(self.name()) from error
@@ -78,8 +80,9 @@ def install(timeout_seconds: float) -> None:
 def _is_unreachable(error: Exception) -> bool:
     # Rasa turns a refused connection into a RasaException with the first error as its context.
     return any(
-        isinstance(e, (asyncio.TimeoutError, aiohttp.ClientConnectionError,
-                       aiohttp.ClientPayloadError))
+        isinstance(
+            e, (asyncio.TimeoutError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
+        )
         for e in (error, error.__context__)
     )
 

@@ -35,7 +35,8 @@ def neutralised(text: str) -> str:
     text = _UNSPEAKABLE.sub("", text)
     start = 0
     while start < len(text) and (
-        text[start] == "/" or text[start].isspace()
+        text[start] == "/"
+        or text[start].isspace()
         or unicodedata.category(text[start]) in ("Cf", "Zs", "Zl", "Zp")
     ):
         start += 1
@@ -68,8 +69,11 @@ def understood(payload: str, domain: Domain) -> dict[str, Any]:
         "intent_ranking": [found],
         "entities": [
             {
-                "entity": name, "value": value, "start": match.start("entities"),
-                "end": match.end("entities"), "extractor": "button",
+                "entity": name,
+                "value": value,
+                "start": match.start("entities"),
+                "end": match.end("entities"),
+                "extractor": "button",
             }
             for name, values in _named_values(match["entities"], domain)
             for value in (values if isinstance(values, list) else [values])

@@ -33,9 +33,7 @@ log = logging.getLogger(__name__)
 _FILE = "intents.npz"
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class LinearIntentClassifier(IntentClassifier, GraphComponent):
     """Sets `intent` and `intent_ranking` of each message."""
 
@@ -124,27 +122,38 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
         vectors = sentence_vectors(examples)
         weights, bias = fit(vectors, targets, self._config["C"], self._config["class_weight"])
         temperature = fit_temperature(
-            held_out_logits(vectors, targets, self._config["C"], self._config["class_weight"],
-                            self._config["folds"]),
+            held_out_logits(
+                vectors,
+                targets,
+                self._config["C"],
+                self._config["class_weight"],
+                self._config["folds"],
+            ),
             targets,
         )
-        log.info("intents trained examples=%d intents=%d temperature=%.3f",
-                 len(examples), len(names), temperature)
+        log.info(
+            "intents trained examples=%d intents=%d temperature=%.3f",
+            len(examples),
+            len(names),
+            temperature,
+        )
         self._labels = [str(name) for name in names]
         self._weights = (weights / temperature).astype(np.float32)
         self._bias = (bias / temperature).astype(np.float32)
         with self._model_storage.write_to(self._resource) as folder:
-            np.savez(folder / _FILE, labels=np.array(self._labels), weights=self._weights,
-                     bias=self._bias)
+            np.savez(
+                folder / _FILE,
+                labels=np.array(self._labels),
+                weights=self._weights,
+                bias=self._bias,
+            )
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Set the intent of incoming messages."""
         for message, chances in zip(messages, self._probabilities(messages), strict=True):
-            best = np.argsort(-chances, kind="stable")[:self._config["ranking_length"]]
-            ranking = [
-                {"name": self._labels[i], "confidence": float(chances[i])} for i in best
-            ]
+            best = np.argsort(-chances, kind="stable")[: self._config["ranking_length"]]
+            ranking = [{"name": self._labels[i], "confidence": float(chances[i])} for i in best]
             message.set(INTENT, dict(ranking[0]), add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
         return messages

@@ -63,8 +63,8 @@ class SentenceEncoder:
         ids = np.zeros((len(tokens), width), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, sentence in enumerate(tokens):
-            ids[row, :len(sentence)] = sentence
-            mask[row, :len(sentence)] = 1
+            ids[row, : len(sentence)] = sentence
+            mask[row, : len(sentence)] = 1
         (vectors,) = self._session.run(
             ["sentence_embedding"],
             {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)},
@@ -77,9 +77,7 @@ def _encoder(folder: Path) -> SentenceEncoder:
     return SentenceEncoder(folder)  # one network per process, whatever loads the component
 
 
-@DefaultV1Recipe.register(
-    DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False
-)
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     """Adds one sentence vector, shape (1, dim), to each message's text."""
 
@@ -128,7 +126,7 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         examples = [e for e in training_data.training_examples if e.get(TEXT)]
         examples.sort(key=lambda example: len(example.get(TEXT)))  # little padding in a batch
         for start in range(0, len(examples), _BATCH):
-            self._featurize(examples[start:start + _BATCH])
+            self._featurize(examples[start : start + _BATCH])
         return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
@@ -142,9 +140,7 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         vectors = self._encoder.encode([message.get(TEXT) for message in messages])
         alias = self._config[FEATURIZER_CLASS_ALIAS] or self._identifier
         for message, vector in zip(messages, vectors, strict=True):
-            message.add_features(
-                Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, alias)
-            )
+            message.add_features(Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, alias))
 
 
 def _require(folder: Path) -> None:

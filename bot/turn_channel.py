@@ -226,8 +226,9 @@ def _read_turn(body: bytes) -> dict[str, str]:
     _check_id("conversation", call["conversation"])
     _check_id("turn", call["turn"])
     if not 1 <= len(call[said[0]]) <= MAX_TEXT_CHARACTERS:
-        raise Refused(400, "bad_request", f"{said[0]} must have 1 to {MAX_TEXT_CHARACTERS} "
-                                          "characters.")
+        raise Refused(
+            400, "bad_request", f"{said[0]} must have 1 to {MAX_TEXT_CHARACTERS} characters."
+        )
     return call
 
 
@@ -242,8 +243,11 @@ def _error(status: int, code: str, message: str, **more: str) -> HTTPResponse:
 
 def _say_refused(_: Request, error: SanicException) -> HTTPResponse:
     status = error.status_code
-    return _error(status, _CODES.get(status, "bad_request" if status < 500 else "internal"),
-                  "The call cannot be served.")
+    return _error(
+        status,
+        _CODES.get(status, "bad_request" if status < 500 else "internal"),
+        "The call cannot be served.",
+    )
 
 
 def _say_broken(request: Request, error: Exception) -> HTTPResponse:

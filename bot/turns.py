@@ -110,11 +110,9 @@ def _stored_turn(tracker: DialogueStateTracker, turn: str, domain: Domain) -> Tu
             break
     else:
         return None
-    end = next(
-        (i for i in range(start + 1, len(events)) if _listens(events[i])), len(events) - 1
-    )
-    then = DialogueStateTracker.from_events(tracker.sender_id, events[:end + 1], domain.slots)
-    return _turn(turn, events[:end + 1], then, replayed=True)
+    end = next((i for i in range(start + 1, len(events)) if _listens(events[i])), len(events) - 1)
+    then = DialogueStateTracker.from_events(tracker.sender_id, events[: end + 1], domain.slots)
+    return _turn(turn, events[: end + 1], then, replayed=True)
 
 
 def _listens(event: Event) -> bool:
@@ -122,8 +120,9 @@ def _listens(event: Event) -> bool:
 
 
 def _turn(turn: str, events: list[Event], then: DialogueStateTracker, replayed: bool) -> Turn:
-    start = max(i for i, e in enumerate(events)
-                if isinstance(e, UserUttered) and e.message_id == turn)
+    start = max(
+        i for i, e in enumerate(events) if isinstance(e, UserUttered) and e.message_id == turn
+    )
     said, uttered = events[start], events[start:]
     messages = [event.message() for event in uttered if isinstance(event, BotUttered)]
     if not messages:

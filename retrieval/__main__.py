@@ -42,16 +42,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m retrieval", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--knowledge", type=Path, default=Path("knowledge"),
-                        help="folder of articles (%(default)s)")
-    parser.add_argument("--index", type=Path, default=Path("var/knowledge"),
-                        help="folder of releases (%(default)s)")
-    parser.add_argument("--encoder", type=Path, default=Path("var/encoder"),
-                        help="folder of the exported encoder (%(default)s)")
-    parser.add_argument("--questions", type=Path, default=Path("evaluation/retrieval"),
-                        help="folder with tuning.yml and holdout.yml (%(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m retrieval",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--knowledge", type=Path, default=Path("knowledge"), help="folder of articles (%(default)s)"
+    )
+    parser.add_argument(
+        "--index", type=Path, default=Path("var/knowledge"), help="folder of releases (%(default)s)"
+    )
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        default=Path("var/encoder"),
+        help="folder of the exported encoder (%(default)s)",
+    )
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        default=Path("evaluation/retrieval"),
+        help="folder with tuning.yml and holdout.yml (%(default)s)",
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
@@ -84,8 +97,14 @@ def _export(options: argparse.Namespace) -> int:
     began = time.monotonic()
     print("loading the model, exporting and comparing (about 20 s) ...", flush=True)
     written = export(options.encoder, Path(named) if named else None, sha256, options.force)
-    print(f"{options.encoder}: " + (f"written in {time.monotonic() - began:.0f} s" if written
-                                    else "sound already, nothing to do"))
+    print(
+        f"{options.encoder}: "
+        + (
+            f"written in {time.monotonic() - began:.0f} s"
+            if written
+            else "sound already, nothing to do"
+        )
+    )
     return 0
 
 
@@ -100,15 +119,23 @@ def _build(options: argparse.Namespace) -> int:
     began = time.monotonic()
     # All cores: nobody waits for an answer from this process.
     encoder = OnnxEncoder.load(options.encoder, threads=os.cpu_count() or 1)
-    built = build(_sources(options), options.index, encoder, datetime.now(timezone.utc),
-                  options.force, progress=lambda line: print(line, flush=True))
+    built = build(
+        _sources(options),
+        options.index,
+        encoder,
+        datetime.now(timezone.utc),
+        options.force,
+        progress=lambda line: print(line, flush=True),
+    )
     if built.skipped:
         print(f"release {built.release}: nothing has changed")
         return 0
     print(f"release {built.release}: built in {time.monotonic() - began:.1f} s")
     if measured := built.manifest["measured"]:
-        print(f"on the hold-out questions: answers {measured['coverage']:.0%} of those it can, "
-              f"{measured['wrong_answer_rate']:.1%} of its answers wrong")
+        print(
+            f"on the hold-out questions: answers {measured['coverage']:.0%} of those it can, "
+            f"{measured['wrong_answer_rate']:.1%} of its answers wrong"
+        )
     return 0
 
 
@@ -116,14 +143,18 @@ def _ask(options: argparse.Namespace) -> int:
     base = KnowledgeBase.open(options.index, options.encoder)
     result = base.answer(options.question, options.product, options.audience)
     reason = "" if isinstance(result, Answer) else f" ({result.reason})"
-    print(f"{type(result).__name__}{reason}, probability {result.probability:.2f}, "
-          f"release {result.release}")
+    print(
+        f"{type(result).__name__}{reason}, probability {result.probability:.2f}, "
+        f"release {result.release}"
+    )
     if base.degraded:
         print(f"served from an older release: {base.degraded}")
     for source in result.sources:
-        print(f"\n{source.score:.2f} = {source.cosine:.2f} cosine, {source.lexical:.2f} words   "
-              f"{reference(source.article_id, source.anchor)} ({source.version})\n"
-              f"{source.title}" + (f": {source.section_title}" if source.section_title else ""))
+        print(
+            f"\n{source.score:.2f} = {source.cosine:.2f} cosine, {source.lexical:.2f} words   "
+            f"{reference(source.article_id, source.anchor)} ({source.version})\n"
+            f"{source.title}" + (f": {source.section_title}" if source.section_title else "")
+        )
         if isinstance(result, Answer | Clarify):
             print("    " + source.quote.replace("\n", "\n    "))
     return 0 if isinstance(result, Answer | Clarify) else _NO_ANSWER
@@ -144,8 +175,9 @@ def _evaluate(options: argparse.Namespace) -> int:
     encoder = OnnxEncoder.load(options.encoder)
     release = load_current(options.index, encoder.fingerprint)
     file = options.file or _sources(options).holdout
-    report = evaluate(release.index, encoder, release.calibration,
-                      load_questions(file, release.index))
+    report = evaluate(
+        release.index, encoder, release.calibration, load_questions(file, release.index)
+    )
     print(json.dumps(report.to_json(), indent=1) if options.json else f"{file}\n{report}")
     return 0
 
@@ -156,8 +188,9 @@ def _roll_back(options: argparse.Namespace) -> int:
 
 
 def _sources(options: argparse.Namespace) -> Sources:
-    return Sources(options.knowledge, options.questions / "tuning.yml",
-                   options.questions / "holdout.yml")
+    return Sources(
+        options.knowledge, options.questions / "tuning.yml", options.questions / "holdout.yml"
+    )
 
 
 if __name__ == "__main__":

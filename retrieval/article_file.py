@@ -39,7 +39,8 @@ _OPTIONAL = ("symptoms", "states")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ARTICLE_LINK = re.compile(r"(?P<id>[a-z0-9-]*)(?:#(?P<anchor>.*))?")
 _BRANCH_LINE = re.compile(
-    r"^\s*[-*+]\s+(?P<question>.*?\?)\s*(?P<links>(?:\[[^\]]*\]\([^)]*\)\s*)+)$")
+    r"^\s*[-*+]\s+(?P<question>.*?\?)\s*(?P<links>(?:\[[^\]]*\]\([^)]*\)\s*)+)$"
+)
 _LOOK_FOR = "Look for:"
 
 
@@ -65,8 +66,9 @@ class _Complaints(list[Problem]):
         self.append(Problem(self.file, line, what, cure))
 
 
-def read_folder(folder: Path, today: date,
-                catalogue: Mapping[str, Sequence[str]] | None) -> tuple[Article, ...]:
+def read_folder(
+    folder: Path, today: date, catalogue: Mapping[str, Sequence[str]] | None
+) -> tuple[Article, ...]:
     """See `articles.load_articles`."""
     if not folder.is_dir():
         raise ArticlesRefused([Problem(folder, 1, "is not a folder", "name the knowledge folder")])
@@ -103,35 +105,49 @@ def read_catalogue(folder: Path) -> Mapping[str, Sequence[str]]:
         value = yaml.safe_load(file.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ArticlesRefused([Problem(file, _yaml_line(error), "is not YAML", cure)]) from error
-    if not isinstance(value, dict) or not value or not all(
-            isinstance(product, str) and isinstance(models, list)
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not all(
+            isinstance(product, str)
+            and isinstance(models, list)
             and all(isinstance(model, str) for model in models)
-            for product, models in value.items()):
+            for product, models in value.items()
+        )
+    ):
         raise ArticlesRefused([Problem(file, 1, "does not list models by product", cure)])
     return value
 
 
-def _read_file(file: Path, folder: Path, names: set[str], today: date,
-               complaints: _Complaints) -> _Read | None:
+def _read_file(
+    file: Path, folder: Path, names: set[str], today: date, complaints: _Complaints
+) -> _Read | None:
     """One file; None when so much is missing that there is no article to check further."""
     content = file.read_bytes()
     try:
         lines = content.decode("utf-8").splitlines()
     except UnicodeDecodeError as error:
-        complaints.add(content[:error.start].count(b"\n") + 1, "is not UTF-8 text",
-                       "save the file as UTF-8")
+        complaints.add(
+            content[: error.start].count(b"\n") + 1, "is not UTF-8 text", "save the file as UTF-8"
+        )
         return None
     closing = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
     if not lines or lines[0].rstrip() != "---" or closing is None:
-        complaints.add(1, "does not begin with front matter",
-                       "begin with a line `---`, the keys, and another line `---`")
+        complaints.add(
+            1,
+            "does not begin with front matter",
+            "begin with a line `---`, the keys, and another line `---`",
+        )
         return None
     keys = _key_lines(lines[1:closing], complaints)
     try:
         front = yaml.safe_load("\n".join(lines[1:closing])) or {}
     except yaml.YAMLError as error:
-        complaints.add(_yaml_line(error) + 1, "the front matter is not YAML",
-                       "write `key: value` lines; put a value that holds `: ` or `#` in quotes")
+        complaints.add(
+            _yaml_line(error) + 1,
+            "the front matter is not YAML",
+            "write `key: value` lines; put a value that holds `: ` or `#` in quotes",
+        )
         return None
     if not isinstance(front, dict):
         complaints.add(2, "the front matter is not a list of keys", "write `key: value` lines")
@@ -141,15 +157,20 @@ def _read_file(file: Path, folder: Path, names: set[str], today: date,
     if len(complaints) > before and any(key not in front for key in ("id", "title", "kind")):
         return None
     sections, links, branch_lines = _read_body(
-        lines[closing + 1:], closing + 2, front.get("kind") == "procedure", complaints)
+        lines[closing + 1 :], closing + 2, front.get("kind") == "procedure", complaints
+    )
     article = Article(
-        id=str(front.get("id")), title=str(front.get("title")), kind=str(front.get("kind")),
+        id=str(front.get("id")),
+        title=str(front.get("title")),
+        kind=str(front.get("kind")),
         products=tuple(map(str, _as_list(front.get("products")))),
         symptoms=tuple(map(str, _as_list(front.get("symptoms")))),
-        audience=str(front.get("audience")), owner=str(front.get("owner")),
+        audience=str(front.get("audience")),
+        owner=str(front.get("owner")),
         review_by=_as_date(front.get("review_by")) or today,
         version=hashlib.sha256(content).hexdigest()[:8],
-        path=file.relative_to(folder).as_posix(), sections=sections,
+        path=file.relative_to(folder).as_posix(),
+        sections=sections,
         states=_as_states(front.get("states")),
     )
     return _Read(article, file, keys, links, branch_lines)
@@ -166,8 +187,13 @@ def _key_lines(lines: Sequence[str], complaints: _Complaints) -> dict[str, int]:
     return found
 
 
-def _check_front(front: Mapping[str, Any], keys: Mapping[str, int], names: set[str], today: date,
-                 complaints: _Complaints) -> None:
+def _check_front(
+    front: Mapping[str, Any],
+    keys: Mapping[str, int],
+    names: set[str],
+    today: date,
+    complaints: _Complaints,
+) -> None:
     def at(key: str) -> int:
         return keys.get(key, 1)
 
@@ -176,66 +202,100 @@ def _check_front(front: Mapping[str, Any], keys: Mapping[str, int], names: set[s
             complaints.add(at(key), f"`{key}` is missing or empty", f"add `{key}:` with a value")
     for key in front:
         if key not in _REQUIRED + _OPTIONAL:
-            complaints.add(at(str(key)), f"unknown key `{key}`",
-                           "use one of " + ", ".join(_REQUIRED + _OPTIONAL))
+            complaints.add(
+                at(str(key)),
+                f"unknown key `{key}`",
+                "use one of " + ", ".join(_REQUIRED + _OPTIONAL),
+            )
     for key in ("id", "title", "owner"):
         if front.get(key) and not isinstance(front[key], str):
             complaints.add(at(key), f"`{key}` is not text", "put the value in quotes")
     if isinstance(front.get("id"), str) and not _ID.fullmatch(front["id"]):
-        complaints.add(at("id"), f"`{front['id']}` is no id",
-                       "use small letters, digits and single dashes: `does-not-drain`")
+        complaints.add(
+            at("id"),
+            f"`{front['id']}` is no id",
+            "use small letters, digits and single dashes: `does-not-drain`",
+        )
     for key, allowed in (("kind", KINDS), ("audience", AUDIENCES)):
         if front.get(key) and front[key] not in allowed:
-            complaints.add(at(key), f"unknown {key} `{front[key]}`",
-                           "use one of " + ", ".join(allowed))
+            complaints.add(
+                at(key), f"unknown {key} `{front[key]}`", "use one of " + ", ".join(allowed)
+            )
     for key in ("products", "symptoms"):
         value = front.get(key)
         if value and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
-            complaints.add(at(key), f"`{key}` is not a list of texts",
-                           f"write `{key}: [one, two]`; put numbers, yes and no in quotes")
+            complaints.add(
+                at(key),
+                f"`{key}` is not a list of texts",
+                f"write `{key}: [one, two]`; put numbers, yes and no in quotes",
+            )
     for product in _as_list(front.get("products")):
         if product not in names:
-            complaints.add(at("products"), f"unknown product `{product}`",
-                           "use one of " + ", ".join(sorted(names)))
+            complaints.add(
+                at("products"),
+                f"unknown product `{product}`",
+                "use one of " + ", ".join(sorted(names)),
+            )
     if front.get("kind") == "procedure" and not front.get("symptoms"):
-        complaints.add(at("symptoms"), "a procedure without symptoms is never found",
-                       "list what customers see or say: `symptoms: [standing water, error E24]`")
+        complaints.add(
+            at("symptoms"),
+            "a procedure without symptoms is never found",
+            "list what customers see or say: `symptoms: [standing water, error E24]`",
+        )
     if front.get("review_by"):
         if (review_by := _as_date(front["review_by"])) is None:
-            complaints.add(at("review_by"), f"`{front['review_by']}` is not a day",
-                           "write it as 2027-06-01")
+            complaints.add(
+                at("review_by"), f"`{front['review_by']}` is not a day", "write it as 2027-06-01"
+            )
         elif review_by < today:
-            complaints.add(at("review_by"), f"should have been reviewed by {review_by}",
-                           "read the article again, correct it and set a later day")
+            complaints.add(
+                at("review_by"),
+                f"should have been reviewed by {review_by}",
+                "read the article again, correct it and set a later day",
+            )
     states = front.get("states")
     if states is not None and not isinstance(states, dict):
-        complaints.add(at("states"), "`states` is not a list of values",
-                       "write `states: {return_window_days: 30}`")
-    for key, value in (states.items() if isinstance(states, dict) else ()):
+        complaints.add(
+            at("states"),
+            "`states` is not a list of values",
+            "write `states: {return_window_days: 30}`",
+        )
+    for key, value in states.items() if isinstance(states, dict) else ():
         if key not in STATES:
-            complaints.add(at("states"), f"unknown policy value `{key}`",
-                           "use one of " + ", ".join(STATES))
+            complaints.add(
+                at("states"), f"unknown policy value `{key}`", "use one of " + ", ".join(STATES)
+            )
         elif not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            complaints.add(at("states"), f"`{key}` is not a whole number above 0",
-                           f"write `{key}: 30`")
+            complaints.add(
+                at("states"), f"`{key}` is not a whole number above 0", f"write `{key}: 30`"
+            )
 
 
-def _read_body(lines: list[str], first_line: int, is_procedure: bool, complaints: _Complaints
-               ) -> tuple[tuple[Section, ...], tuple[markdown.Link, ...],
-                          dict[tuple[str, str], int]]:
+def _read_body(
+    lines: list[str], first_line: int, is_procedure: bool, complaints: _Complaints
+) -> tuple[tuple[Section, ...], tuple[markdown.Link, ...], dict[tuple[str, str], int]]:
     sections: list[Section] = []
     links: list[markdown.Link] = []
     branch_lines: dict[tuple[str, str], int] = {}
     for index, part in enumerate(markdown.parts(lines, first_line)):
         body_line = part.line if index == 0 else part.line + 1
-        anchor = "" if index == 0 else (
-            part.anchor if part.anchor is not None else markdown.slug(part.title))
+        anchor = (
+            ""
+            if index == 0
+            else (part.anchor if part.anchor is not None else markdown.slug(part.title))
+        )
         if index and not _ID.fullmatch(anchor):
-            complaints.add(part.line, f"`{anchor}` is no anchor",
-                           "use small letters, digits and single dashes: `{#filter}`")
+            complaints.add(
+                part.line,
+                f"`{anchor}` is no anchor",
+                "use small letters, digits and single dashes: `{#filter}`",
+            )
         if any(section.anchor == anchor for section in sections):
-            complaints.add(part.line, f"the anchor `{anchor}` is used twice in this article",
-                           "give this heading another `{#anchor}`")
+            complaints.add(
+                part.line,
+                f"the anchor `{anchor}` is used twice in this article",
+                "give this heading another `{#anchor}`",
+            )
         text = "\n".join(part.lines)
         if index == 0:
             links += markdown.links(part.lines, body_line)
@@ -243,8 +303,11 @@ def _read_body(lines: list[str], first_line: int, is_procedure: bool, complaints
                 sections.append(Section("", "", markdown.plain(text), body_line))
             continue
         if not text.strip():
-            complaints.add(part.line, f"nothing stands under `{part.title}`",
-                           "write the section or remove its heading")
+            complaints.add(
+                part.line,
+                f"nothing stands under `{part.title}`",
+                "write the section or remove its heading",
+            )
         if not is_procedure:
             links += markdown.links(part.lines, body_line)
             sections.append(Section(anchor, part.title, markdown.plain(text), part.line))
@@ -257,9 +320,13 @@ def _read_body(lines: list[str], first_line: int, is_procedure: bool, complaints
     return tuple(sections), tuple(links), branch_lines
 
 
-def _read_step(part: markdown.Part, anchor: str, body_line: int,
-               branch_lines: dict[tuple[str, str], int], complaints: _Complaints
-               ) -> tuple[Step, list[markdown.Link]]:
+def _read_step(
+    part: markdown.Part,
+    anchor: str,
+    body_line: int,
+    branch_lines: dict[tuple[str, str], int],
+    complaints: _Complaints,
+) -> tuple[Step, list[markdown.Link]]:
     question: str | None = None
     branches: list[Branch] = []
     links: list[markdown.Link] = []
@@ -272,13 +339,19 @@ def _read_step(part: markdown.Part, anchor: str, body_line: int,
             links += targets
             continue
         if question is not None:
-            complaints.add(body_line + offset, "the step asks a second question",
-                           "ask one question per step; make the other a step of its own")
+            complaints.add(
+                body_line + offset,
+                "the step asks a second question",
+                "ask one question per step; make the other a step of its own",
+            )
         question = markdown.plain(found["question"])
         for link in targets:
             if not link.target.startswith("#"):
-                complaints.add(link.line, f"the branch `{link.label}` leaves the procedure",
-                               "name a step of this article; put other links into the text")
+                complaints.add(
+                    link.line,
+                    f"the branch `{link.label}` leaves the procedure",
+                    "name a step of this article; put other links into the text",
+                )
                 continue
             branches.append(Branch(link.label, link.target[1:]))
             branch_lines[anchor, link.label] = link.line
@@ -286,9 +359,16 @@ def _read_step(part: markdown.Part, anchor: str, body_line: int,
     before, mark, after = ("\n" + text).partition("\n" + _LOOK_FOR)
     look_for, _, rest = after.partition("\n\n")
     instruction = "\n\n".join(filter(None, (before.strip(), rest.strip())))
-    step = Step(anchor, part.title, text, part.line, instruction=instruction,
-                look_for=look_for.strip() if mark else None, question=question,
-                branches=tuple(branches))
+    step = Step(
+        anchor,
+        part.title,
+        text,
+        part.line,
+        instruction=instruction,
+        look_for=look_for.strip() if mark else None,
+        question=question,
+        branches=tuple(branches),
+    )
     return step, links
 
 
@@ -298,15 +378,21 @@ def _check_together(read: Sequence[_Read]) -> Iterator[Problem]:
     stated: dict[str, tuple[int, _Read]] = {}
     for one in read:
         if (first := by_id.setdefault(one.article.id, one)) is not one:
-            yield Problem(one.file, one.keys.get("id", 1),
-                          f"the id `{one.article.id}` is taken by {first.file}",
-                          "give this article an id of its own")
+            yield Problem(
+                one.file,
+                one.keys.get("id", 1),
+                f"the id `{one.article.id}` is taken by {first.file}",
+                "give this article an id of its own",
+            )
         for key, value in one.article.states.items():
             said, other = stated.setdefault(key, (value, one))
             if said != value:
-                yield Problem(one.file, one.keys.get("states", 1),
-                              f"says `{key}` is {value}, but {other.file} says {said}",
-                              "find out which is right and correct the other, in its text too")
+                yield Problem(
+                    one.file,
+                    one.keys.get("states", 1),
+                    f"says `{key}` is {value}, but {other.file} says {said}",
+                    "find out which is right and correct the other, in its text too",
+                )
     for one in read:
         yield from _check_links(one, by_id)
         if one.article.kind == "procedure":
@@ -319,17 +405,28 @@ def _check_links(one: _Read, by_id: Mapping[str, _Read]) -> Iterator[Problem]:
             continue
         found = _ARTICLE_LINK.fullmatch(link.target)
         if found is None or link.target in ("", "#"):
-            yield Problem(one.file, link.line, f"`{link.target}` cannot be followed",
-                          "link to `#anchor`, `article-id#anchor` or an https address")
+            yield Problem(
+                one.file,
+                link.line,
+                f"`{link.target}` cannot be followed",
+                "link to `#anchor`, `article-id#anchor` or an https address",
+            )
             continue
         goal = by_id.get(found["id"]) if found["id"] else one
         if goal is None:
-            yield Problem(one.file, link.line, f"there is no article `{found['id']}`",
-                          "correct the id or remove the link")
+            yield Problem(
+                one.file,
+                link.line,
+                f"there is no article `{found['id']}`",
+                "correct the id or remove the link",
+            )
         elif found["anchor"] and goal.article.section(found["anchor"]) is None:
-            yield Problem(one.file, link.line,
-                          f"`{goal.article.id}` has no section `{found['anchor']}`",
-                          "correct the anchor or add `{#" + found["anchor"] + "}` to a heading")
+            yield Problem(
+                one.file,
+                link.line,
+                f"`{goal.article.id}` has no section `{found['anchor']}`",
+                "correct the anchor or add `{#" + found["anchor"] + "}` to a heading",
+            )
 
 
 def _yaml_line(error: Exception) -> int:
@@ -346,5 +443,8 @@ def _as_date(value: Any) -> date | None:
 
 
 def _as_states(value: Any) -> dict[str, int]:
-    return {str(k): v for k, v in value.items() if isinstance(v, int)} if (
-        isinstance(value, dict)) else {}
+    return (
+        {str(k): v for k, v in value.items() if isinstance(v, int)}
+        if (isinstance(value, dict))
+        else {}
+    )

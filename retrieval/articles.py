@@ -105,10 +105,16 @@ class Article:
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON values; `from_json` reads it back."""
         return {
-            "id": self.id, "title": self.title, "kind": self.kind,
-            "products": list(self.products), "symptoms": list(self.symptoms),
-            "audience": self.audience, "owner": self.owner,
-            "review_by": self.review_by.isoformat(), "version": self.version, "path": self.path,
+            "id": self.id,
+            "title": self.title,
+            "kind": self.kind,
+            "products": list(self.products),
+            "symptoms": list(self.symptoms),
+            "audience": self.audience,
+            "owner": self.owner,
+            "review_by": self.review_by.isoformat(),
+            "version": self.version,
+            "path": self.path,
             "states": dict(self.states),
             "sections": [_section_to_json(section) for section in self.sections],
         }
@@ -117,11 +123,17 @@ class Article:
     def from_json(cls, value: Mapping[str, Any]) -> Article:
         """The article that `to_json` wrote."""
         return cls(
-            id=value["id"], title=value["title"], kind=value["kind"],
-            products=tuple(value["products"]), symptoms=tuple(value["symptoms"]),
-            audience=value["audience"], owner=value["owner"],
-            review_by=date.fromisoformat(value["review_by"]), version=value["version"],
-            path=value["path"], states=dict(value["states"]),
+            id=value["id"],
+            title=value["title"],
+            kind=value["kind"],
+            products=tuple(value["products"]),
+            symptoms=tuple(value["symptoms"]),
+            audience=value["audience"],
+            owner=value["owner"],
+            review_by=date.fromisoformat(value["review_by"]),
+            version=value["version"],
+            path=value["path"],
+            states=dict(value["states"]),
             sections=tuple(_section_from_json(section) for section in value["sections"]),
         )
 
@@ -136,8 +148,9 @@ def stated_values(articles: Sequence[Article]) -> dict[str, int]:
     return {key: value for article in articles for key, value in article.states.items()}
 
 
-def load_articles(folder: Path, today: date,
-                  catalogue: Mapping[str, Sequence[str]] | None = None) -> tuple[Article, ...]:
+def load_articles(
+    folder: Path, today: date, catalogue: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Article, ...]:
     """Read every article below a folder, in the order of their ids.
 
     Files named README.md are for writers and are not articles.
@@ -157,11 +170,16 @@ def load_articles(folder: Path, today: date,
 
 
 def _section_to_json(section: Section) -> dict[str, Any]:
-    value: dict[str, Any] = {"anchor": section.anchor, "title": section.title,
-                             "text": section.text, "line": section.line}
+    value: dict[str, Any] = {
+        "anchor": section.anchor,
+        "title": section.title,
+        "text": section.text,
+        "line": section.line,
+    }
     if isinstance(section, Step):
         value["step"] = {
-            "instruction": section.instruction, "look_for": section.look_for,
+            "instruction": section.instruction,
+            "look_for": section.look_for,
             "question": section.question,
             "branches": [[branch.label, branch.target] for branch in section.branches],
         }
@@ -172,6 +190,10 @@ def _section_from_json(value: Mapping[str, Any]) -> Section:
     common = {key: value[key] for key in ("anchor", "title", "text", "line")}
     if (step := value.get("step")) is None:
         return Section(**common)
-    return Step(**common, instruction=step["instruction"], look_for=step["look_for"],
-                question=step["question"],
-                branches=tuple(Branch(label, target) for label, target in step["branches"]))
+    return Step(
+        **common,
+        instruction=step["instruction"],
+        look_for=step["look_for"],
+        question=step["question"],
+        branches=tuple(Branch(label, target) for label, target in step["branches"]),
+    )

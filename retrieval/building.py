@@ -41,8 +41,14 @@ class Built:
     manifest: dict[str, Any]
 
 
-def build(sources: Sources, target: Path, encoder: Encoder, now: datetime, force: bool = False,
-          progress: Callable[[str], None] = lambda line: None) -> Built:
+def build(
+    sources: Sources,
+    target: Path,
+    encoder: Encoder,
+    now: datetime,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Built:
     """Make a release of the articles and serve it, unless nothing has changed.
 
     Args:
@@ -83,8 +89,12 @@ def build(sources: Sources, target: Path, encoder: Encoder, now: datetime, force
         measured = evaluate(index, encoder, calibration, held_out).to_json()
         progress(f"measured on {len(held_out)} questions")
     release = write_release(target, index, calibration, fingerprint, measured, now)
-    return Built(release, skipped=False, encoded=counted.texts,
-                 manifest=read_manifest(target / "releases" / release))
+    return Built(
+        release,
+        skipped=False,
+        encoded=counted.texts,
+        manifest=read_manifest(target / "releases" / release),
+    )
 
 
 class _Counting:
@@ -113,8 +123,14 @@ def _previous(target: Path, encoder: Encoder) -> tuple[str, Index] | None:
 def _fingerprint(sources: Sources, encoder: Encoder) -> str:
     """SHA-256 of everything a release depends on: articles, questions, encoder and this code."""
     code = Path(__file__).parent
-    files = [*sources.articles.rglob("*.md"), sources.articles / "products.yml",
-             sources.tuning, sources.holdout, *code.glob("*.py"), *code.glob("*.json")]
+    files = [
+        *sources.articles.rglob("*.md"),
+        sources.articles / "products.yml",
+        sources.tuning,
+        sources.holdout,
+        *code.glob("*.py"),
+        *code.glob("*.json"),
+    ]
     digest = hashlib.sha256(encoder.fingerprint.encode())
     for file in sorted(f for f in files if f.is_file()):
         content = file.read_bytes()

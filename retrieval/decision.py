@@ -161,15 +161,22 @@ def weigh(index: Index, ranked: Sequence[Ranked], question: str) -> Evidence:
     total = sum(index.idf(term) for term in asked)
     covered = sum(index.idf(term) for term in asked if term in said)
     return Evidence(
-        score=first.score, cosine=first.cosine,
+        score=first.score,
+        cosine=first.cosine,
         coverage=covered / total if total else 0.0,
         margin=first.score - (rivals[0] if rivals else 0.0),
     )
 
 
-def decide(index: Index, ranked: Sequence[Ranked], question: str, product: str | None,
-           calibration: Calibration, release: str, limit: int = 5
-           ) -> Answer | Clarify | Abstention:
+def decide(
+    index: Index,
+    ranked: Sequence[Ranked],
+    question: str,
+    product: str | None,
+    calibration: Calibration,
+    release: str,
+    limit: int = 5,
+) -> Answer | Clarify | Abstention:
     """Whether to answer, to ask back, or to say that nothing is known. Equal input, equal result.
 
     Args:
@@ -202,8 +209,9 @@ def decide(index: Index, ranked: Sequence[Ranked], question: str, product: str |
     return Answer(probability, sources, release)
 
 
-def choose_procedure(index: Index, ranked: Sequence[Ranked], symptom: str,
-                     calibration: Calibration) -> str | None:
+def choose_procedure(
+    index: Index, ranked: Sequence[Ranked], symptom: str, calibration: Calibration
+) -> str | None:
     """The id of the procedure to propose for a fault, if one fits well enough.
 
     Args:
@@ -227,13 +235,23 @@ def source(index: Index, ranked: Ranked) -> Source:
     section = article.section(ranked.anchor)
     if section is None:
         raise KeyError(f"{ranked.article_id}#{ranked.anchor}")
-    return Source(article.id, article.title, article.kind, section.anchor, section.title,
-                  article.version, quote(section, ranked.start), ranked.score, ranked.cosine,
-                  ranked.lexical)
+    return Source(
+        article.id,
+        article.title,
+        article.kind,
+        section.anchor,
+        section.title,
+        article.version,
+        quote(section, ranked.start),
+        ranked.score,
+        ranked.cosine,
+        ranked.lexical,
+    )
 
 
-def fit(evidence: Sequence[Evidence], right: Sequence[bool], costs: Costs | None = None
-        ) -> Calibration:
+def fit(
+    evidence: Sequence[Evidence], right: Sequence[bool], costs: Costs | None = None
+) -> Calibration:
     """Fit the probability on labelled questions.
 
     Args:
@@ -256,8 +274,11 @@ def fit(evidence: Sequence[Evidence], right: Sequence[bool], costs: Costs | None
     return Calibration(
         weights=tuple(round(float(slope), 6) for slope in slopes),
         bias=round(float(model.intercept_[0] - slopes @ mean), 6),
-        answer_at=round(costs.answer_at, 4), clarify_at=round(costs.clarify_at, 4),
-        procedure_at=round(costs.procedure_at, 4), questions=len(right))
+        answer_at=round(costs.answer_at, 4),
+        clarify_at=round(costs.clarify_at, 4),
+        procedure_at=round(costs.procedure_at, 4),
+        questions=len(right),
+    )
 
 
 def _codes(index: Index, text: str) -> frozenset[str]:

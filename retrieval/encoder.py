@@ -101,8 +101,14 @@ class HashingEncoder:
 class OnnxEncoder:
     """The exported network under onnxruntime, for serving. Safe to call from several threads."""
 
-    def __init__(self, session: InferenceSession, tokenizer: Tokenizer,
-                 dim: int, max_tokens: int, fingerprint: str) -> None:
+    def __init__(
+        self,
+        session: InferenceSession,
+        tokenizer: Tokenizer,
+        dim: int,
+        max_tokens: int,
+        fingerprint: str,
+    ) -> None:
         # The file says so already; said again here because a tokenizer that pads to a fixed
         # length without its mask costs a third of the right answers and raises no error.
         tokenizer.no_padding()
@@ -130,12 +136,18 @@ class OnnxEncoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             session = InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions
             raise EncoderDamaged(folder, f"cannot be loaded ({error})") from error
-        return cls(session, tokenizer, dim=described["dim"], max_tokens=described["max_tokens"],
-                   fingerprint=described["files"]["model.onnx"]["sha256"])
+        return cls(
+            session,
+            tokenizer,
+            dim=described["dim"],
+            max_tokens=described["max_tokens"],
+            fingerprint=described["files"]["model.onnx"]["sha256"],
+        )
 
     @property
     def dim(self) -> int:
@@ -152,14 +164,17 @@ class OnnxEncoder:
         tokens = [encoding.ids for encoding in encodings]
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), batch):
-            rows = order[start:start + batch]
+            rows = order[start : start + batch]
             ids = np.zeros((len(rows), len(tokens[rows[-1]])), dtype=np.int64)
             mask = np.zeros_like(ids)
             for place, row in enumerate(rows):
-                ids[place, :len(tokens[row])] = tokens[row]
-                mask[place, :len(tokens[row])] = 1
-            inputs = {"input_ids": ids, "attention_mask": mask,
-                      "token_type_ids": np.zeros_like(ids)}
+                ids[place, : len(tokens[row])] = tokens[row]
+                mask[place, : len(tokens[row])] = 1
+            inputs = {
+                "input_ids": ids,
+                "attention_mask": mask,
+                "token_type_ids": np.zeros_like(ids),
+            }
             vectors[rows] = np.asarray(self._session.run(["sentence_embedding"], inputs)[0])
         return vectors
 
@@ -189,8 +204,13 @@ class SentenceEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Encoder.encode`."""
-        vectors = self._model.encode(list(texts), batch_size=32, normalize_embeddings=True,
-                                     convert_to_numpy=True, show_progress_bar=False)
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=32,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dim)
 
 
@@ -222,8 +242,9 @@ def find_model(folder: Path | None = None, sha256: str = WEIGHTS_SHA256) -> Path
     return folder
 
 
-def export(target: Path, model: Path | None = None, sha256: str = WEIGHTS_SHA256,
-           force: bool = False) -> bool:
+def export(
+    target: Path, model: Path | None = None, sha256: str = WEIGHTS_SHA256, force: bool = False
+) -> bool:
     """Write the encoder's three files, compared with sentence-transformers before they count.
 
     Args:
@@ -251,13 +272,22 @@ def export(target: Path, model: Path | None = None, sha256: str = WEIGHTS_SHA256
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length=reference.max_tokens)
         tokenizer.save(str(draft / "tokenizer.json"))
-        write_json(draft / "encoder.json", {
-            "format": FORMAT, "dim": reference.dim, "max_tokens": reference.max_tokens,
-            "weights_sha256": sha256,
-            "files": {name: {"sha256": sha256_of(draft / name),
-                             "bytes": (draft / name).stat().st_size}
-                      for name in ("model.onnx", "tokenizer.json")},
-        })
+        write_json(
+            draft / "encoder.json",
+            {
+                "format": FORMAT,
+                "dim": reference.dim,
+                "max_tokens": reference.max_tokens,
+                "weights_sha256": sha256,
+                "files": {
+                    name: {
+                        "sha256": sha256_of(draft / name),
+                        "bytes": (draft / name).stat().st_size,
+                    }
+                    for name in ("model.onnx", "tokenizer.json")
+                },
+            },
+        )
         difference = largest_difference(OnnxEncoder.load(draft), reference)
         if not difference < LARGEST_DIFFERENCE:
             raise EncoderRefused(folder, f"exported vectors differ by {difference:.1e}")
@@ -293,11 +323,13 @@ def _export_network(folder: Path, file: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.transformer = AutoModel.from_pretrained(
-                folder, attn_implementation="eager", local_files_only=True)
+                folder, attn_implementation="eager", local_files_only=True
+            )
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-            hidden = self.transformer(input_ids=input_ids, attention_mask=attention_mask,
-                                      token_type_ids=token_type_ids).last_hidden_state
+            hidden = self.transformer(
+                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+            ).last_hidden_state
             weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
             average = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(average, p=2, dim=1)
@@ -310,9 +342,16 @@ def _export_network(folder: Path, file: Path) -> None:
     with warnings.catch_warnings():
         # The tracer warns of branches it fixes; `export` compares the outcome over many shapes.
         warnings.simplefilter("ignore")
-        torch.onnx.export(Pooled().eval(), (ids, mask, torch.zeros_like(ids)), str(file),
-                          input_names=names, output_names=["sentence_embedding"],
-                          dynamic_axes=axes, opset_version=17, dynamo=False)
+        torch.onnx.export(
+            Pooled().eval(),
+            (ids, mask, torch.zeros_like(ids)),
+            str(file),
+            input_names=names,
+            output_names=["sentence_embedding"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def _replace_folder(new: Path, target: Path) -> None:
@@ -337,7 +376,9 @@ def _read_description(folder: Path) -> dict[str, Any]:
             if sha256_of(folder / name) != described["files"][name]["sha256"]:
                 raise EncoderDamaged(folder, f"{name} is not the file that was exported")
         described["dim"], described["max_tokens"] = (
-            int(described["dim"]), int(described["max_tokens"]))
+            int(described["dim"]),
+            int(described["max_tokens"]),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EncoderDamaged(folder, f"cannot be read ({error})") from error
     return cast(dict[str, Any], described)

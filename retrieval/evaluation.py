@@ -44,7 +44,8 @@ class Question:
     def is_answered_by(self, ranked: Ranked) -> bool:
         """Whether that very section answers, or its article does where any section will do."""
         return not self.answers.isdisjoint(
-            {ranked.article_id, reference(ranked.article_id, ranked.anchor)})
+            {ranked.article_id, reference(ranked.article_id, ranked.anchor)}
+        )
 
     @property
     def articles(self) -> frozenset[str]:
@@ -79,9 +80,12 @@ class Report:
         return {key: round(value, 4) for key, value in asdict(self).items()}
 
     def __str__(self) -> str:
-        return "\n".join(f"{key.replace('_', ' '):<24}{value:>8}" if isinstance(value, int)
-                         else f"{key.replace('_', ' '):<24}{value:>8.3f}"
-                         for key, value in asdict(self).items())
+        return "\n".join(
+            f"{key.replace('_', ' '):<24}{value:>8}"
+            if isinstance(value, int)
+            else f"{key.replace('_', ' '):<24}{value:>8.3f}"
+            for key, value in asdict(self).items()
+        )
 
 
 def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ...]:
@@ -100,16 +104,26 @@ def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ..
         raise QuestionsRefused(file, f"cannot be read ({error})") from error
     if not isinstance(rows, list) or not rows:
         raise QuestionsRefused(file, "is not a list of questions")
-    known = None if index is None else {
-        ref for a in index.articles.values()
-        for ref in (a.id, *(reference(a.id, s.anchor) for s in a.sections))}
+    known = (
+        None
+        if index is None
+        else {
+            ref
+            for a in index.articles.values()
+            for ref in (a.id, *(reference(a.id, s.anchor) for s in a.sections))
+        }
+    )
     found = []
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or set(row) - {"question", "product", "answers"}:
             raise QuestionsRefused(file, f"entry {number} is not {{question, product, answers}}")
         text, product, answers = row.get("question"), row.get("product"), row.get("answers")
-        if (not isinstance(text, str) or not isinstance(product, str | None)
-                or not isinstance(answers, list) or not all(isinstance(a, str) for a in answers)):
+        if (
+            not isinstance(text, str)
+            or not isinstance(product, str | None)
+            or not isinstance(answers, list)
+            or not all(isinstance(a, str) for a in answers)
+        ):
             raise QuestionsRefused(file, f"entry {number} has a value of the wrong kind")
         if known is not None and (missing := set(answers) - known):
             raise QuestionsRefused(file, f"entry {number} names {sorted(missing)}, not there")
@@ -117,8 +131,9 @@ def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ..
     return tuple(found)
 
 
-def calibrate(index: Index, encoder: Encoder, questions: Sequence[Question],
-              costs: Costs | None = None) -> Calibration:
+def calibrate(
+    index: Index, encoder: Encoder, questions: Sequence[Question], costs: Costs | None = None
+) -> Calibration:
     """Fit the probability and the thresholds on labelled questions.
 
     Right is a first section of a right article: its source link leads there. The thresholds hold
@@ -139,8 +154,9 @@ def calibrate(index: Index, encoder: Encoder, questions: Sequence[Question],
     return fit(evidence, right, costs)
 
 
-def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
-             questions: Sequence[Question]) -> Report:
+def evaluate(
+    index: Index, encoder: Encoder, calibration: Calibration, questions: Sequence[Question]
+) -> Report:
     """Measure ranking and decisions on labelled questions, of which there is at least one."""
     vectors = encoder.encode([question.text for question in questions])
     ranks: list[float] = []  # of the first right section, from 1; infinite when there is none
@@ -163,35 +179,43 @@ def evaluate(index: Index, encoder: Encoder, calibration: Calibration,
         if isinstance(result, Clarify):
             offered.append(any(s.article_id in question.articles for s in result.sources))
         rows = index.rows(question.product, "customer", PROCEDURES)
-        chosen = choose_procedure(index, rank(index, vector, terms(question.text), rows),
-                                  question.text, calibration)
+        chosen = choose_procedure(
+            index, rank(index, vector, terms(question.text), rows), question.text, calibration
+        )
         if not question.answers:
             without.append(chosen)
             continue
         if any(index.articles[article].kind in PROCEDURES for article in question.articles):
             faults.append((question, chosen))
-        ranks.append(next((i for i, r in enumerate(ranked, 1) if question.is_answered_by(r)),
-                          np.inf))
+        ranks.append(
+            next((i for i, r in enumerate(ranked, 1) if question.is_answered_by(r)), np.inf)
+        )
         article_first.append(bool(ranked) and ranked[0].article_id in question.articles)
         left = [r for r in ranked if r.article_id not in question.articles]
         again = decide(index, left, question.text, question.product, calibration, "")
         answered_when_removed += isinstance(again, Answer)
     positions = np.array(ranks)
     return Report(
-        questions=len(questions), answerable=len(ranks),
-        recall_at_1=_share(positions <= 1), recall_at_3=_share(positions <= 3),
-        recall_at_5=_share(positions <= 5), mrr=_share(1 / positions),
+        questions=len(questions),
+        answerable=len(ranks),
+        recall_at_1=_share(positions <= 1),
+        recall_at_3=_share(positions <= 3),
+        recall_at_5=_share(positions <= 5),
+        mrr=_share(1 / positions),
         article_at_1=_share(article_first),
         coverage=sum(bool(q.answers) for q, _ in answered) / max(1, len(ranks)),
         wrong_answer_rate=_share([r.article_id not in q.articles for q, r in answered]),
         wrong_section_rate=_share([not q.is_answered_by(r) for q, r in answered]),
         answered_without=sum(not q.answers for q, _ in answered) / max(1, len(without)),
         answered_when_removed=answered_when_removed / max(1, len(ranks)),
-        clarify_rate=len(offered) / len(questions), clarify_helpful=_share(offered),
+        clarify_rate=len(offered) / len(questions),
+        clarify_helpful=_share(offered),
         procedure_right=_share([chosen in q.articles for q, chosen in faults]),
         procedure_wrong=_share([chosen not in (None, *q.articles) for q, chosen in faults]),
         procedure_without=_share([chosen is not None for chosen in without]),
-        auroc=auroc(probabilities, right), ece=expected_calibration_error(probabilities, right))
+        auroc=auroc(probabilities, right),
+        ece=expected_calibration_error(probabilities, right),
+    )
 
 
 def auroc(scores: Sequence[float], right: Sequence[bool]) -> float:
@@ -205,8 +229,9 @@ def auroc(scores: Sequence[float], right: Sequence[bool]) -> float:
     return float((difference > 0).mean() + (difference == 0).mean() / 2)
 
 
-def expected_calibration_error(probabilities: Sequence[float], right: Sequence[bool],
-                               bins: int = 10) -> float:
+def expected_calibration_error(
+    probabilities: Sequence[float], right: Sequence[bool], bins: int = 10
+) -> float:
     """How far the stated probability is from the share that was right, averaged over bins of
     equal width by their size. Shapes (n,) and (n,); 0 for n = 0.
 
@@ -214,8 +239,11 @@ def expected_calibration_error(probabilities: Sequence[float], right: Sequence[b
     """
     values, labels = np.asarray(probabilities, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((values * bins).astype(int), bins - 1)
-    gaps = [abs(values[place == b].mean() - labels[place == b].mean()) * (place == b).sum()
-            for b in range(bins) if (place == b).any()]
+    gaps = [
+        abs(values[place == b].mean() - labels[place == b].mean()) * (place == b).sum()
+        for b in range(bins)
+        if (place == b).any()
+    ]
     return float(sum(gaps) / max(1, len(values)))
 
 

@@ -43,9 +43,13 @@ class Index:
     said: Mapping[str, frozenset[str]]  # the `terms` of all passages of each article, by id
 
     @classmethod
-    def build(cls, articles: Iterable[Article], encoder: Encoder,
-              catalogue: Mapping[str, Sequence[str]] | None = None,
-              known: Mapping[str, NDArray[np.float32]] | None = None) -> Index:
+    def build(
+        cls,
+        articles: Iterable[Article],
+        encoder: Encoder,
+        catalogue: Mapping[str, Sequence[str]] | None = None,
+        known: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> Index:
         """Cut, encode and count.
 
         Args:
@@ -70,11 +74,13 @@ class Index:
         vectors.add(matrix)
         words = bm25s.BM25(k1=_K1, b=_B, method="lucene")  # type: ignore[no-untyped-call]
         words.index([terms(passage.text) or [""] for passage in cut], show_progress=False)
-        return cls(by_id, dict(catalogue or {}), cut, encoder.fingerprint, vectors, words,
-                   _said(cut))
+        return cls(
+            by_id, dict(catalogue or {}), cut, encoder.fingerprint, vectors, words, _said(cut)
+        )
 
-    def rows(self, product: str | None, audience: str,
-             kinds: frozenset[str] | None = None) -> NDArray[np.intp]:
+    def rows(
+        self, product: str | None, audience: str, kinds: frozenset[str] | None = None
+    ) -> NDArray[np.intp]:
         """The passages that may be shown at all, in order.
 
         Args:
@@ -94,17 +100,18 @@ class Index:
                 elif wanted in folded:
                     family.add(name.casefold())
         keep = {
-            article.id for article in self.articles.values()
+            article.id
+            for article in self.articles.values()
             if (audience == "agent" or article.audience == audience)
             and (kinds is None or article.kind in kinds)
             and (product is None or any(p.casefold() in family for p in article.products))
         }
-        return np.array([row for row, p in enumerate(self.passages) if p.article_id in keep],
-                        dtype=np.intp)
+        return np.array(
+            [row for row, p in enumerate(self.passages) if p.article_id in keep], dtype=np.intp
+        )
 
     def cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Similarity of a unit vector, shape (dim,), to every passage: shape (passages,), -1 to 1.
-        """
+        """Similarity of a unit vector, shape (dim,), to every passage: (passages,), -1 to 1."""
         scores, rows = self.vectors.search(vector.reshape(1, -1), len(self.passages))
         found = np.empty(len(self.passages), dtype=np.float32)
         found[rows[0]] = scores[0]
@@ -147,22 +154,33 @@ class Index:
         write_json(folder / "passages.json", [asdict(passage) for passage in self.passages])
         write_bytes(folder / "vectors.faiss", faiss.serialize_index(self.vectors).tobytes())
         self.words.save(  # type: ignore[no-untyped-call]
-            folder / "bm25", allow_pickle=False, show_progress=False)
+            folder / "bm25", allow_pickle=False, show_progress=False
+        )
 
     @classmethod
     def read(cls, folder: Path, encoder_fingerprint: str) -> Index:
         """The index that `write` put into a folder. Nothing is checked here: FAISS reads damaged
         files without a word, so `releases` compares every byte first.
         """
-        articles = [Article.from_json(value) for value in
-                    json.loads((folder / "articles.json").read_text("utf-8"))]
-        cut = tuple(Passage(**value) for value in
-                    json.loads((folder / "passages.json").read_text("utf-8")))
+        articles = [
+            Article.from_json(value)
+            for value in json.loads((folder / "articles.json").read_text("utf-8"))
+        ]
+        cut = tuple(
+            Passage(**value) for value in json.loads((folder / "passages.json").read_text("utf-8"))
+        )
         catalogue = json.loads((folder / "catalogue.json").read_text("utf-8"))
         content = np.frombuffer((folder / "vectors.faiss").read_bytes(), dtype=np.uint8)
         words = bm25s.BM25.load(folder / "bm25", allow_pickle=False, show_progress=False)
-        return cls({article.id: article for article in articles}, catalogue, cut,
-                   encoder_fingerprint, faiss.deserialize_index(content), words, _said(cut))
+        return cls(
+            {article.id: article for article in articles},
+            catalogue,
+            cut,
+            encoder_fingerprint,
+            faiss.deserialize_index(content),
+            words,
+            _said(cut),
+        )
 
 
 def _said(cut: Sequence[Passage]) -> dict[str, frozenset[str]]:

@@ -64,8 +64,9 @@ class KnowledgeBase:
         """
         return self._served.release.degraded
 
-    def answer(self, question: str, product: str | None = None, audience: str = "customer",
-               limit: int = 5) -> Answer | Clarify | Abstention:
+    def answer(
+        self, question: str, product: str | None = None, audience: str = "customer", limit: int = 5
+    ) -> Answer | Clarify | Abstention:
         """What the articles say to a question.
 
         Args:
@@ -77,8 +78,9 @@ class KnowledgeBase:
         """
         release = self._served.release
         ranked = search(release.index, self._encoder, question, product, audience)
-        return decide(release.index, ranked, question, product, release.calibration, release.id,
-                      limit)
+        return decide(
+            release.index, ranked, question, product, release.calibration, release.id, limit
+        )
 
     def procedure_for(self, symptom: str, product: str | None = None) -> Article | None:
         """The customers' procedure that fits a fault best, or None when none fits well enough.

@@ -73,10 +73,14 @@ def plain(text: str) -> str:
                 blocks.append("")
             open_block = False
             continue
-        starts_block = (_LIST_ITEM.match(line) is not None or line.startswith("Look for:")
-                        or line.lstrip().startswith("#"))
-        stripped = line.strip().lstrip("#").strip() if line.lstrip().startswith("#") else (
-            line.strip())
+        starts_block = (
+            _LIST_ITEM.match(line) is not None
+            or line.startswith("Look for:")
+            or line.lstrip().startswith("#")
+        )
+        stripped = (
+            line.strip().lstrip("#").strip() if line.lstrip().startswith("#") else (line.strip())
+        )
         if open_block and not starts_block:
             blocks[-1] = f"{blocks[-1]} {stripped}"
         else:

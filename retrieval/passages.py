@@ -52,7 +52,7 @@ def windows(text: str, words: int = WINDOW_WORDS) -> list[tuple[int, str]]:
     for sentence in filter(None, _SENTENCE_END.split(text)):
         tokens = sentence.split()
         for begin in range(0, len(tokens), words):
-            part = tokens[begin:begin + words]
+            part = tokens[begin : begin + words]
             if pieces and len(pieces[-1]) + len(part) <= words:
                 pieces[-1] += part
             else:
@@ -80,7 +80,7 @@ def quote(section: Section, start: int = 0, most_words: int = 130) -> str:
             break
         begin, before = index, before + len(unit.split())
     # What is left after `begin` may be less than there is room for: show more of what precedes.
-    while begin > 0 and sum(len(u.split()) for u in units[begin - 1:]) <= most_words:
+    while begin > 0 and sum(len(u.split()) for u in units[begin - 1 :]) <= most_words:
         begin -= 1
     shown, room = "", most_words
     for index in range(begin, len(units)):

@@ -9,8 +9,9 @@ from retrieval.articles import Article
 from retrieval.errors import Problem
 
 
-def check_procedure(article: Article, file: Path, branch_lines: Mapping[tuple[str, str], int]
-                    ) -> Iterator[Problem]:
+def check_procedure(
+    article: Article, file: Path, branch_lines: Mapping[tuple[str, str], int]
+) -> Iterator[Problem]:
     """What is wrong with the ways through a procedure.
 
     Args:
@@ -20,9 +21,12 @@ def check_procedure(article: Article, file: Path, branch_lines: Mapping[tuple[st
     """
     steps = {step.anchor: step for step in article.steps}
     if not any(step.is_end for step in steps.values()):
-        yield Problem(file, 1, "the procedure has no end",
-                      "add a last section whose anchor begins with `end`: "
-                      "`## If nothing helped {#end}`")
+        yield Problem(
+            file,
+            1,
+            "the procedure has no end",
+            "add a last section whose anchor begins with `end`: `## If nothing helped {#end}`",
+        )
         return
     order = list(steps)
     ways: dict[str, set[str]] = {anchor: set() for anchor in order}
@@ -30,28 +34,43 @@ def check_procedure(article: Article, file: Path, branch_lines: Mapping[tuple[st
         step = steps[anchor]
         if step.is_end:
             if step.branches:
-                yield Problem(file, step.line, f"the end `{anchor}` leads on",
-                              "remove its branches, or give it an anchor that is no end")
+                yield Problem(
+                    file,
+                    step.line,
+                    f"the end `{anchor}` leads on",
+                    "remove its branches, or give it an anchor that is no end",
+                )
             continue
         for branch in step.branches:
             if branch.target in steps:
                 ways[anchor].add(branch.target)
             else:
-                yield Problem(file, branch_lines[anchor, branch.label],
-                              f"there is no step `{branch.target}`",
-                              "correct the branch or add `{#" + branch.target + "}` to a heading")
+                yield Problem(
+                    file,
+                    branch_lines[anchor, branch.label],
+                    f"there is no step `{branch.target}`",
+                    "correct the branch or add `{#" + branch.target + "}` to a heading",
+                )
         # Two answers or more leave nothing over; after one, the other answer goes on in order.
         if len(step.branches) < 2:
             if index + 1 < len(order):
                 ways[anchor].add(order[index + 1])
             else:
-                yield Problem(file, step.line, f"nothing follows the step `{anchor}`",
-                              "add an end after it: `## If nothing helped {#end}`")
+                yield Problem(
+                    file,
+                    step.line,
+                    f"nothing follows the step `{anchor}`",
+                    "add an end after it: `## If nothing helped {#end}`",
+                )
     reached = _closure(ways, {order[0]})
     for anchor in order:
         if anchor not in reached:
-            yield Problem(file, steps[anchor].line, f"the step `{anchor}` cannot be reached",
-                          "name it in a branch, or move it to where it should come in order")
+            yield Problem(
+                file,
+                steps[anchor].line,
+                f"the step `{anchor}` cannot be reached",
+                "name it in a branch, or move it to where it should come in order",
+            )
     backwards: dict[str, set[str]] = {anchor: set() for anchor in order}
     for anchor, targets in ways.items():
         for target in targets:
@@ -59,9 +78,12 @@ def check_procedure(article: Article, file: Path, branch_lines: Mapping[tuple[st
     ending = _closure(backwards, {anchor for anchor in order if steps[anchor].is_end})
     for anchor in order:
         if anchor in reached and anchor not in ending and ways[anchor]:
-            yield Problem(file, steps[anchor].line,
-                          f"from the step `{anchor}` no end can be reached",
-                          "let one of its answers, or of the steps in the loop, lead to an end")
+            yield Problem(
+                file,
+                steps[anchor].line,
+                f"from the step `{anchor}` no end can be reached",
+                "let one of its answers, or of the steps in the loop, lead to an end",
+            )
 
 
 def _closure(ways: Mapping[str, set[str]], start: set[str]) -> set[str]:

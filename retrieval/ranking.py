@@ -45,8 +45,9 @@ def fuse(cosine: NDArray[np.float32], lexical: NDArray[np.float32]) -> NDArray[n
     return fused
 
 
-def rank(index: Index, vector: NDArray[np.float32], question: Sequence[str],
-         rows: NDArray[np.intp]) -> list[Ranked]:
+def rank(
+    index: Index, vector: NDArray[np.float32], question: Sequence[str], rows: NDArray[np.intp]
+) -> list[Ranked]:
     """All sections with an allowed passage, best first, equal ones in the articles' order.
 
     Args:
@@ -64,8 +65,13 @@ def rank(index: Index, vector: NDArray[np.float32], question: Sequence[str],
         passage = index.passages[rows[place]]
         key = (passage.article_id, passage.anchor)
         if key not in best:
-            best[key] = Ranked(*key, passage.start, float(fused[place]), float(cosine[place]),
-                               float(lexical[place]))
+            best[key] = Ranked(
+                *key,
+                passage.start,
+                float(fused[place]),
+                float(cosine[place]),
+                float(lexical[place]),
+            )
     return sections_before_overviews(index, list(best.values()))
 
 
@@ -90,8 +96,14 @@ def sections_before_overviews(index: Index, ranked: Sequence[Ranked]) -> list[Ra
     return result
 
 
-def search(index: Index, encoder: Encoder, question: str, product: str | None = None,
-           audience: str = "customer", kinds: frozenset[str] | None = None) -> list[Ranked]:
+def search(
+    index: Index,
+    encoder: Encoder,
+    question: str,
+    product: str | None = None,
+    audience: str = "customer",
+    kinds: frozenset[str] | None = None,
+) -> list[Ranked]:
     """`rank` for a question in the customer's words; what may not be shown is not ranked."""
     rows = index.rows(product, audience, kinds)
     if not len(rows) or not question.strip():

@@ -51,8 +51,14 @@ class Release:
     degraded: str | None = None  # why this is not the release that should be served
 
 
-def write_release(folder: Path, index: Index, calibration: Calibration, fingerprint: str,
-                  measured: Mapping[str, Any], created_at: datetime) -> str:
+def write_release(
+    folder: Path,
+    index: Index,
+    calibration: Calibration,
+    fingerprint: str,
+    measured: Mapping[str, Any],
+    created_at: datetime,
+) -> str:
     """Store an index and make it the one that is served; the id of the new release.
 
     A crash at any point leaves the release before in service. Two writers wait for each other.
@@ -71,18 +77,30 @@ def write_release(folder: Path, index: Index, calibration: Calibration, fingerpr
         draft = Path(tempfile.mkdtemp(dir=releases, prefix=".draft-"))
         try:
             index.write(draft)
-            write_json(draft / "manifest.json", {
-                "format": FORMAT, "created_at": created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "fingerprint": fingerprint, "encoder": index.encoder_fingerprint,
-                "articles": {a.id: a.version for a in index.articles.values()},
-                "passages": len(index.passages), "calibration": calibration.to_json(),
-                "measured": dict(measured),
-                "files": {file.relative_to(draft).as_posix():
-                          {"sha256": sha256_of(file), "bytes": file.stat().st_size}
-                          for file in sorted(draft.rglob("*")) if file.is_file()},
-            })
-            name = (created_at.strftime("%Y%m%dT%H%M%S%fZ-")
-                    + sha256_of(draft / "manifest.json")[:16])
+            write_json(
+                draft / "manifest.json",
+                {
+                    "format": FORMAT,
+                    "created_at": created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "fingerprint": fingerprint,
+                    "encoder": index.encoder_fingerprint,
+                    "articles": {a.id: a.version for a in index.articles.values()},
+                    "passages": len(index.passages),
+                    "calibration": calibration.to_json(),
+                    "measured": dict(measured),
+                    "files": {
+                        file.relative_to(draft).as_posix(): {
+                            "sha256": sha256_of(file),
+                            "bytes": file.stat().st_size,
+                        }
+                        for file in sorted(draft.rglob("*"))
+                        if file.is_file()
+                    },
+                },
+            )
+            name = (
+                created_at.strftime("%Y%m%dT%H%M%S%fZ-") + sha256_of(draft / "manifest.json")[:16]
+            )
             draft.chmod(0o755)
             if not (releases / name).exists():  # else it is the same to the last byte
                 os.rename(draft, releases / name)

@@ -10,7 +10,10 @@ import Stemmer
 
 # English function words and the small talk of support chats. They say nothing about which article
 # is meant, and in a small collection their rarity would pass for meaning.
-STOP_WORDS = frozenset(re.findall(r"\w+", """
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
 a about after again all also am an and any anybody anyone anything are aren as at be because been
 before being both but by came can cannot come could couldn did didn do does doesn doing don done
 dont each else even ever every for from get gets getting give go goes going good got had hadn has
@@ -22,13 +25,26 @@ something sorry still such sure take tell than thank thanks that the their them 
 they thing things this those though to too tried try trying until up upon us use used using very
 want wants was wasn way we well went were weren what when where whether which while who whom whose
 why will with without won would wouldn yes yet you your yours
-"""))
+""",
+    )
+)
 
 # Stems that British and American spelling keep apart, and customers write both.
 _SPELLINGS = {
-    "programm": "program", "litr": "liter", "metr": "meter", "fibr": "fiber", "colour": "color",
-    "odour": "odor", "mould": "mold", "mouldi": "moldi", "grey": "gray", "centr": "center",
-    "aluminium": "aluminum", "tyre": "tire", "analys": "analyz", "licenc": "licens",
+    "programm": "program",
+    "litr": "liter",
+    "metr": "meter",
+    "fibr": "fiber",
+    "colour": "color",
+    "odour": "odor",
+    "mould": "mold",
+    "mouldi": "moldi",
+    "grey": "gray",
+    "centr": "center",
+    "aluminium": "aluminum",
+    "tyre": "tire",
+    "analys": "analyz",
+    "licenc": "licens",
 }
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
@@ -46,14 +62,19 @@ def terms(text: str) -> list[str]:
     Stemmed by Snowball's English stemmer, except those with a digit: codes and model numbers are
     compared letter by letter, "E-24" and "E 24" as "e24".
     """
-    return [word if any(map(str.isdigit, word)) else _stem(word)
-            for word in _WORD.findall(_normal(text)) if word not in STOP_WORDS]
+    return [
+        word if any(map(str.isdigit, word)) else _stem(word)
+        for word in _WORD.findall(_normal(text))
+        if word not in STOP_WORDS
+    ]
 
 
 def codes(text: str) -> frozenset[str]:
     """The error codes that a text names, as `terms` writes them: frozenset({"e24"})."""
-    return frozenset(letter + number for letter, number in
-                     ((a or c, b or d) for a, b, c, d in _CODE.findall(_lower(text))))
+    return frozenset(
+        letter + number
+        for letter, number in ((a or c, b or d) for a, b, c, d in _CODE.findall(_lower(text)))
+    )
 
 
 def _lower(text: str) -> str:

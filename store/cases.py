@@ -79,9 +79,7 @@ async def open_return(tx: AsyncConnection, order_number: str) -> Case | None:
 
 async def replace_details(tx: AsyncConnection, number: str, details: Mapping[str, Any]) -> None:
     """Keep a case's details as they are known now."""
-    await tx.execute(
-        sa.update(cases).where(cases.c.number == number).values(details=dict(details))
-    )
+    await tx.execute(sa.update(cases).where(cases.c.number == number).values(details=dict(details)))
 
 
 def _case(row: sa.Row[Any]) -> Case:

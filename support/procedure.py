@@ -107,8 +107,6 @@ def mentioned_steps(text: str, steps: Sequence[Step]) -> list[str]:
     for step in steps:
         words = set(re.findall(r"[a-z]+", step.title.casefold())) - _SMALL_WORDS
         wanted = {word[:5] for word in words}
-        if not step.is_end and any(
-            len(wanted & clause) >= min(2, len(wanted)) for clause in done
-        ):
+        if not step.is_end and any(len(wanted & clause) >= min(2, len(wanted)) for clause in done):
             found.append(step.anchor)
     return found

@@ -46,8 +46,9 @@ def read_purchases(text: str, today: date) -> list[Purchase]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     header = tuple(rows.fieldnames or ())
     if missing := [name for name in COLUMNS if name not in header]:
-        raise PurchasesRefused(1, f"the column {missing[0]} is missing",
-                               f"the header must name {', '.join(COLUMNS)}")
+        raise PurchasesRefused(
+            1, f"the column {missing[0]} is missing", f"the header must name {', '.join(COLUMNS)}"
+        )
     if unknown := [name for name in header if name not in COLUMNS]:
         raise PurchasesRefused(1, f"there is no such column as {unknown[0]!r}", "leave it out")
     found: list[Purchase] = []
@@ -58,8 +59,10 @@ def read_purchases(text: str, today: date) -> list[Purchase]:
             for number in (purchase.order_number, purchase.serial_number):
                 if number in seen:
                     raise PurchasesRefused(
-                        rows.line_num, f"{number} stands in line {seen[number]} already",
-                        "keep one of the two")
+                        rows.line_num,
+                        f"{number} stands in line {seen[number]} already",
+                        "keep one of the two",
+                    )
                 seen[number] = rows.line_num
             found.append(purchase)
     except csv.Error as error:
@@ -69,8 +72,11 @@ def read_purchases(text: str, today: date) -> list[Purchase]:
 
 def _purchase(row: Mapping[str | None, str | None], line: int, today: date) -> Purchase:
     if None in row:
-        raise PurchasesRefused(line, "it has more values than the header has columns",
-                               "put values that contain a comma in double quotes")
+        raise PurchasesRefused(
+            line,
+            "it has more values than the header has columns",
+            "put values that contain a comma in double quotes",
+        )
     values: dict[str, str] = {}
     for name in COLUMNS:
         value = (row[name] or "").strip()

@@ -385,4 +385,3 @@ def _unique(*ids: str | None) -> list[str]:
 def without_notes(transcript: Sequence[Message]) -> list[Message]:
     """What the customer can see: everything but agents' notes."""
     return [m for m in transcript if m.author is not Author.NOTE]
-

@@ -15,22 +15,32 @@ class Objection:
 _RULES: tuple[tuple[str, str], ...] = (
     (r"!", "Leave out exclamation marks."),
     (r"sorry (?:that )?you feel", "Say sorry for what happened, not for the feeling."),
-    (r"(?:know|understand) (?:exactly )?how you(?:'re| are)? feel(?:ing)?",
-     "Nobody knows how somebody else feels; name what happened to them."),
+    (
+        r"(?:know|understand) (?:exactly )?how you(?:'re| are)? feel(?:ing)?",
+        "Nobody knows how somebody else feels; name what happened to them.",
+    ),
     (r"calm down", "Say what happens next instead."),
     (r"you(?:'re| are) wrong", "Show what is on record and ask what to correct."),
     (r"you should(?:n't| not)? have", "Say how to put it right instead."),
-    (r"(?:it's|it is|that's|that is) (?:just |simply )?our policy",
-     "Give the reason, and what is possible."),
-    (r"\basap\b|\bshortly\b|(?<!as )\bsoon\b|as soon as possible|\bin a moment\b|\bright away\b",
-     "Say when, from a schedule, or leave the time out."),
+    (
+        r"(?:it's|it is|that's|that is) (?:just |simply )?our policy",
+        "Give the reason, and what is possible.",
+    ),
+    (
+        r"\basap\b|\bshortly\b|(?<!as )\bsoon\b|as soon as possible|\bin a moment\b|\bright away\b",
+        "Say when, from a schedule, or leave the time out.",
+    ),
     (r"\bguaranteed\b", "Say what has been done, not how it will end."),
-    (r"you(?:'ll| will) (?:get|receive|have) (?:your|a|the) (?:refund|money)",
-     "Say that the request was recorded, and by which rule it is decided."),
+    (
+        r"you(?:'ll| will) (?:get|receive|have) (?:your|a|the) (?:refund|money)",
+        "Say that the request was recorded, and by which rule it is decided.",
+    ),
     (r"are you (?:really )?sure", "Ask what should be corrected."),
     (r"glad (?:i|we) could help|happy (?:i|we) could help", "Ask whether it works now."),
-    (r"\bunfortunately\b.*\bdenied\b|\bdenied\b|\brejected\b",
-     "Say what is possible and who decides."),
+    (
+        r"\bunfortunately\b.*\bdenied\b|\bdenied\b|\brejected\b",
+        "Say what is possible and who decides.",
+    ),
     (r"\bi(?:'m| am) (?:a |an )?(?:human|real person|person)\b", "Never pretend to be a person."),
     (r"\bobviously\b|\bas i said\b|\bsimply put\b", "This sounds like blame; leave it out."),
 )

@@ -15,7 +15,11 @@ ALLOWED: dict[str, set[str]] = {
     "retrieval": set(),
     "actions": {"support", "store", "retrieval"},
     "gateway": {
-        "support", "store", "retrieval.articles", "retrieval.published", "retrieval.errors",
+        "support",
+        "store",
+        "retrieval.articles",
+        "retrieval.published",
+        "retrieval.errors",
     },
     "bot": set(),
     "operate": {"support", "store", "retrieval", "gateway.auth"},
@@ -24,8 +28,18 @@ ALLOWED: dict[str, set[str]] = {
 WIRING = ("gateway/app.py", "gateway/__main__.py", "actions/__main__.py")
 # Classes with a life of their own, each made where the process is wired and passed from there.
 IMPLEMENTATIONS = {
-    "gateway": {"Database", "Dialogue", "Inbox", "Desk", "Outbox", "Live", "Limiter", "Library",
-                "Visitors", "AgentSessions"},
+    "gateway": {
+        "Database",
+        "Dialogue",
+        "Inbox",
+        "Desk",
+        "Outbox",
+        "Live",
+        "Limiter",
+        "Library",
+        "Visitors",
+        "AgentSessions",
+    },
     "actions": {"Database", "KnowledgeBase"},
 }
 
@@ -73,11 +87,13 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
     wrong = {
         str(path.relative_to(ROOT)): bad
         for path in files(room)
-        if (bad := sorted(
-            name
-            for name in imported(path)
-            if name.split(".")[0] in (*ROOMS, "tests", "sample") and not allowed(room, name)
-        ))
+        if (
+            bad := sorted(
+                name
+                for name in imported(path)
+                if name.split(".")[0] in (*ROOMS, "tests", "sample") and not allowed(room, name)
+            )
+        )
     }
     assert wrong == {}
 

@@ -21,20 +21,19 @@ from tests.support.purchases import DISHWASHER
 _HEAD = "audience: customer\nowner: tests\nreview_by: 2030-01-01\n---\n"
 ARTICLES = {
     "drain.md": "---\nid: does-not-drain\ntitle: The dishwasher does not drain\nkind: procedure\n"
-    "products: [dishwasher]\nsymptoms: [does not drain, standing water]\n" + _HEAD
+    "products: [dishwasher]\nsymptoms: [does not drain, standing water]\n"
+    + _HEAD
     + "Standing water is almost always a blocked filter.\n\n"
     "## Clean the filter {#filter}\nTwist the round filter in the floor of the tub and rinse it.\n"
     "Look for: grease and glass.\n\n"
     "## Check the drain hose {#hose}\nFollow the grey drain hose and straighten every bend.\n\n"
     "## If nothing helped {#end}\nThe drain pump needs a technician.\n",
     "salt.md": "---\nid: add-salt\ntitle: Add dishwasher salt\nkind: how-to\n"
-    "products: [dishwasher]\nsymptoms: []\n" + _HEAD
-    + "Salt keeps the glasses clear.\n\n"
+    "products: [dishwasher]\nsymptoms: []\n" + _HEAD + "Salt keeps the glasses clear.\n\n"
     "## Fill the salt container {#fill}\nOpen the cap in the floor of the tub and pour in one "
     "kilogram of dishwasher salt with the funnel. Wipe away the grains beside the cap.\n",
     "returns.md": "---\nid: returns\ntitle: Returns\nkind: policy\nproducts: [dishwasher]\n"
-    "symptoms: []\n" + _HEAD
-    + "You can send a product back.\n\n"
+    "symptoms: []\n" + _HEAD + "You can send a product back.\n\n"
     "## How long {#window}\nYou can ask for a return within 30 days of delivery.\n",
 }
 

@@ -67,6 +67,11 @@ class Talk:
             if event["event"] == "slot":
                 self.slots[event["name"]] = event["value"]
         for said in dispatcher.messages:
-            self.events.append({"event": "bot", "text": said["text"],
-                                "data": {"buttons": said["buttons"], "custom": said["custom"]}})
+            self.events.append(
+                {
+                    "event": "bot",
+                    "text": said["text"],
+                    "data": {"buttons": said["buttons"], "custom": said["custom"]},
+                }
+            )
         return dispatcher.messages

@@ -44,12 +44,18 @@ def actions(action_server: ScriptedActions) -> ScriptedActions:
     action_server.calls.clear()
     action_server.script = {
         "action_refund": says("Found your refund."),
-        "action_answer": says("Thirty days from delivery.",
-                              custom={"kind": "answer", "citations": ["returns"]}),
+        "action_answer": says(
+            "Thirty days from delivery.", custom={"kind": "answer", "citations": ["returns"]}
+        ),
         "action_report": says("Noted."),
         "action_not_understood": says("I did not understand that."),
-        "action_open_return": lambda call: (200, {"events": [], "responses": [
-            {"response": "utter_return_opened", "number": "RMA-000017"}]}),
+        "action_open_return": lambda call: (
+            200,
+            {
+                "events": [],
+                "responses": [{"response": "utter_return_opened", "number": "RMA-000017"}],
+            },
+        ),
         "validate_return_form": lambda call: (200, {"events": [], "responses": []}),
     }
     return action_server

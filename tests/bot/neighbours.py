@@ -79,8 +79,12 @@ class RunningRasa:
     """`rasa run` on a free loopback port with a tracker database of its own."""
 
     def __init__(
-        self, model: Path, actions_url: str, folder: Path,
-        endpoints: str = "endpoints.yml", **environment: str,
+        self,
+        model: Path,
+        actions_url: str,
+        folder: Path,
+        endpoints: str = "endpoints.yml",
+        **environment: str,
     ) -> None:
         self.database = folder / "trackers.db"
         self.log = folder / "rasa.log"
@@ -88,16 +92,35 @@ class RunningRasa:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         credentials = folder / "credentials.yml"  # the project's, with a shorter patience
-        credentials.write_text((ROOT / "credentials.yml").read_text().replace(
-            "action_timeout_seconds: 15", "action_timeout_seconds: 2"))
+        credentials.write_text(
+            (ROOT / "credentials.yml")
+            .read_text()
+            .replace("action_timeout_seconds: 15", "action_timeout_seconds: 2")
+        )
         self._command = [
-            sys.executable, "-m", "rasa", "run", "-i", "127.0.0.1", "-p", str(self.port),
-            "--endpoints", endpoints, "--credentials", str(credentials), "-m", str(model),
+            sys.executable,
+            "-m",
+            "rasa",
+            "run",
+            "-i",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "--endpoints",
+            endpoints,
+            "--credentials",
+            str(credentials),
+            "-m",
+            str(model),
         ]
         self._environment = {
-            **os.environ, "RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3",
-            "AFTERCARE_ACTIONS_URL": actions_url, "AFTERCARE_TURN_SECRET": SECRET,
-            "AFTERCARE_TRACKER_DB": f"sqlite:///{self.database}", **environment,
+            **os.environ,
+            "RASA_TELEMETRY_ENABLED": "false",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "AFTERCARE_ACTIONS_URL": actions_url,
+            "AFTERCARE_TURN_SECRET": SECRET,
+            "AFTERCARE_TRACKER_DB": f"sqlite:///{self.database}",
+            **environment,
         }
         self.http = requests.Session()
         self.http.headers["authorization"] = f"Bearer {SECRET}"
@@ -137,8 +160,9 @@ class RunningRasa:
     def events(self, conversation: str) -> list[dict[str, Any]]:
         """What the tracker database holds of a conversation."""
         with sqlite3.connect(self.database) as db:
-            rows = db.execute("SELECT data FROM events WHERE sender_id = ? ORDER BY id",
-                              (conversation,)).fetchall()
+            rows = db.execute(
+                "SELECT data FROM events WHERE sender_id = ? ORDER BY id", (conversation,)
+            ).fetchall()
         return [json.loads(data) for (data,) in rows]
 
     def slots(self, conversation: str) -> dict[str, Any]:

@@ -13,13 +13,22 @@ from bot.action_calls import AnswerRefused, _validate_action_result
 
 ACTION = RemoteAction("action_any", None)
 GOOD: list[Any] = [
-    {"events": [], "responses": []}, {},
+    {"events": [], "responses": []},
+    {},
     {"events": [{"event": "slot", "name": "a", "value": 1}], "responses": [{"text": "x"}]},
     {"events": [{"event": "bot", "text": "x", "data": {}, "metadata": {}}], "responses": []},
 ]
 BAD: list[Any] = [
-    None, [], "x", 7, {"events": {}}, {"events": ["x"]}, {"events": [{"event": "party"}]},
-    {"responses": "x"}, {"responses": ["x"]}, {"events": [{"event": "slot"}]},
+    None,
+    [],
+    "x",
+    7,
+    {"events": {}},
+    {"events": ["x"]},
+    {"events": [{"event": "party"}]},
+    {"responses": "x"},
+    {"responses": ["x"]},
+    {"events": [{"event": "slot"}]},
 ]
 
 
@@ -43,8 +52,10 @@ def test_answers_that_rasa_refuses_are_refused(answer: Any) -> None:
 
 def test_the_check_costs_a_tenth_or_less() -> None:
     """It was 64 % of all processor time under load."""
-    answer = {"events": [{"event": "slot", "name": "a", "value": 1}] * 5,
-              "responses": [{"text": "x"}]}
+    answer = {
+        "events": [{"event": "slot", "name": "a", "value": 1}] * 5,
+        "responses": [{"text": "x"}],
+    }
 
     def seconds(check: Any, times: int) -> float:
         started = time.process_time()

@@ -30,11 +30,20 @@ FAILURES: dict[str, tuple[Line, int, str]] = {
     "not json": (lambda call: (200, b"<html>"), 502, "action_failed"),
     "null": (lambda call: (200, None), 502, "action_failed"),
     "no events": (lambda call: (200, {"events": "none", "responses": []}), 502, "action_failed"),
-    "unknown event": (lambda call: (200, {"events": [{"event": "party"}], "responses": []}),
-                      502, "action_failed"),
+    "unknown event": (
+        lambda call: (200, {"events": [{"event": "party"}], "responses": []}),
+        502,
+        "action_failed",
+    ),
     "responses": (lambda call: (200, {"events": [], "responses": {}}), 502, "action_failed"),
-    "unknown response": (lambda call: (200, {"events": [], "responses": [
-        {"response": "utter_nothing_of_the_kind"}]}), 502, "action_failed"),
+    "unknown response": (
+        lambda call: (
+            200,
+            {"events": [], "responses": [{"response": "utter_nothing_of_the_kind"}]},
+        ),
+        502,
+        "action_failed",
+    ),
     "bad rejection": (lambda call: (400, b"?"), 502, "action_failed"),
     "hangs": (hangs, 503, "actions_unreachable"),
 }
@@ -91,7 +100,7 @@ def test_a_failed_form_validation_fails_the_turn(
 
 
 def test_a_rejected_form_is_no_failure(rasa: RunningRasa, actions: ScriptedActions) -> None:
-    """"I would like to know your policy" is no order number: the form steps aside, by design."""
+    """ "I would like to know your policy" is no order number: the form steps aside, by design."""
     rasa.say("digression", "t1", "I want to return my order")
     answer = rasa.say("digression", "t2", "what is your return policy").json()
 
@@ -111,7 +120,8 @@ def test_where_no_rule_fits_the_fallback_action_runs_once(
     answer = rasa.press(conversation, "t2", payload).json()
 
     assert [m["text"] for m in answer["messages"]] == (
-        ["I did not understand that."] + ["What is the order number?"] * opened)
+        ["I did not understand that."] + ["What is the order number?"] * opened
+    )
     assert len(actions.named("action_not_understood")) == 1
 
 
@@ -124,12 +134,9 @@ def test_silence_is_a_failure(rasa: RunningRasa, actions: ScriptedActions) -> No
     assert rasa.events("silent") == []
 
 
-def test_a_turn_that_does_not_end_is_a_failure(
-    rasa: RunningRasa, actions: ScriptedActions
-) -> None:
+def test_a_turn_that_does_not_end_is_a_failure(rasa: RunningRasa, actions: ScriptedActions) -> None:
     """Rasa stops after ten actions, with a warning, and would send all ten utterances."""
-    actions.script["action_answer"] = says(
-        "Again.", {"event": "followup", "name": "action_answer"})
+    actions.script["action_answer"] = says("Again.", {"event": "followup", "name": "action_answer"})
     response = rasa.say("runaway", "t1", "what is your return policy")
 
     assert (response.status_code, response.json()["error"]["code"]) == (502, "runaway")
@@ -195,7 +202,7 @@ def second(
 
 
 def test_killed_processes_cost_nothing_but_time(
-    second: tuple[RunningRasa, ScriptedActions]
+    second: tuple[RunningRasa, ScriptedActions],
 ) -> None:
     """kill -9 in mid-turn, then the same turn again: one stored turn. No action server: 503."""
     rasa, own = second
@@ -248,7 +255,8 @@ def test_without_a_model_no_turn_is_taken(action_server: ScriptedActions, tmp_pa
     rasa.start(ready=503)
     try:
         answers = [
-            rasa.http.get(f"{rasa.url}/health", timeout=20), rasa.say("none", "t1", "hello"),
+            rasa.http.get(f"{rasa.url}/health", timeout=20),
+            rasa.say("none", "t1", "hello"),
             rasa.press("none", "t1", "/greet"),
             rasa.http.post(f"{rasa.url}/conversations/none/reset", timeout=20),
         ]
@@ -258,17 +266,21 @@ def test_without_a_model_no_turn_is_taken(action_server: ScriptedActions, tmp_pa
         rasa.kill(signal.SIGTERM)
 
 
-@pytest.mark.parametrize(("tracker_store", "complaint"), [
-    ("{type: bot.tracker_store.ConversationStore, url: trackers.db}", "AFTERCARE_TRACKER_DB"),
-    ("{type: bot.no_such_module.Store, url: 'sqlite:///x.db'}", "InMemoryTrackerStore"),
-])
+@pytest.mark.parametrize(
+    ("tracker_store", "complaint"),
+    [
+        ("{type: bot.tracker_store.ConversationStore, url: trackers.db}", "AFTERCARE_TRACKER_DB"),
+        ("{type: bot.no_such_module.Store, url: 'sqlite:///x.db'}", "InMemoryTrackerStore"),
+    ],
+)
 def test_no_conversation_is_ever_kept_in_memory(
     action_server: ScriptedActions, model: Path, tmp_path: Path, tracker_store: str, complaint: str
 ) -> None:
     """Rasa takes a store in memory, with a mere warning, where it cannot have the one named."""
     endpoints = tmp_path / "endpoints.yml"
-    endpoints.write_text(f"action_endpoint: {{url: '{action_server.url}'}}\n"
-                         f"tracker_store: {tracker_store}\n")
+    endpoints.write_text(
+        f"action_endpoint: {{url: '{action_server.url}'}}\ntracker_store: {tracker_store}\n"
+    )
     rasa = RunningRasa(model, action_server.url, tmp_path, str(endpoints))
     with pytest.raises(AssertionError, match="did not start"):
         rasa.start()

@@ -65,8 +65,11 @@ def test_a_repeated_turn_is_replayed_not_run(rasa: RunningRasa, actions: Scripte
 def test_twenty_posts_of_one_turn_run_once(rasa: RunningRasa, actions: ScriptedActions) -> None:
     """A gateway that retries too eagerly must not open twenty returns."""
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(
-            lambda _: rasa.say("burst", "t1", "what is your return policy").json(), range(20)))
+        answers = list(
+            pool.map(
+                lambda _: rasa.say("burst", "t1", "what is your return policy").json(), range(20)
+            )
+        )
 
     assert sum(not answer["replayed"] for answer in answers) == 1
     assert len({json.dumps(answer["messages"]) for answer in answers}) == 1
@@ -103,13 +106,32 @@ def test_a_pressed_button_is_obeyed(rasa: RunningRasa) -> None:
     assert rasa.slots("button")["order_number"] == "A-10482"
 
 
-@pytest.mark.parametrize("payload", [
-    "greet", "/", "//greet", "/Greet", "/greet{", '/greet{"order_number"}', "/greet[]",
-    '/greet{"order_number": {"a": 1}}', '/greet{"order_number": null}', '/greet{"reason": "x"}',
-    '/greet{"order_number": "A-1"} ', " /greet", "/greet@1.0", "/no_such_intent", "/restart",
-    "/back", "/session_start", "/nlu_fallback", "/greet{}x", "/greet\n",
-    "/greet" + '{"order_number":' * 200,
-])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "greet",
+        "/",
+        "//greet",
+        "/Greet",
+        "/greet{",
+        '/greet{"order_number"}',
+        "/greet[]",
+        '/greet{"order_number": {"a": 1}}',
+        '/greet{"order_number": null}',
+        '/greet{"reason": "x"}',
+        '/greet{"order_number": "A-1"} ',
+        " /greet",
+        "/greet@1.0",
+        "/no_such_intent",
+        "/restart",
+        "/back",
+        "/session_start",
+        "/nlu_fallback",
+        "/greet{}x",
+        "/greet\n",
+        "/greet" + '{"order_number":' * 200,
+    ],
+)
 def test_a_payload_outside_the_domain_is_refused(rasa: RunningRasa, payload: str) -> None:
     """What no button of this assistant holds is a mistake or an attack."""
     response = rasa.press("payload", "t1", payload)
@@ -121,17 +143,31 @@ def test_a_payload_outside_the_domain_is_refused(rasa: RunningRasa, payload: str
 GOOD = {"conversation": "body", "turn": "t1", "text": "hello"}
 
 
-@pytest.mark.parametrize("body", [
-    b"", b"{", b"\xff\xfe", b"[]", b"null", b"[" * 5000,
-    json.dumps({**GOOD, "extra": 1}).encode(),
-    json.dumps({**GOOD, "payload": "/greet"}).encode(),
-    *(json.dumps({k: v for k, v in GOOD.items() if k != key}).encode() for key in GOOD),
-    *(json.dumps({**GOOD, key: bad}).encode()
-      for key in GOOD for bad in (None, 7, True, [], {}, "")),
-    *(json.dumps({**GOOD, key: bad}).encode()
-      for key in ("conversation", "turn") for bad in ("a b", "ä", "a/b", "x" * 65, "a\n")),
-    json.dumps({**GOOD, "text": "x" * 4001}).encode(),
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"[" * 5000,
+        json.dumps({**GOOD, "extra": 1}).encode(),
+        json.dumps({**GOOD, "payload": "/greet"}).encode(),
+        *(json.dumps({k: v for k, v in GOOD.items() if k != key}).encode() for key in GOOD),
+        *(
+            json.dumps({**GOOD, key: bad}).encode()
+            for key in GOOD
+            for bad in (None, 7, True, [], {}, "")
+        ),
+        *(
+            json.dumps({**GOOD, key: bad}).encode()
+            for key in ("conversation", "turn")
+            for bad in ("a b", "ä", "a/b", "x" * 65, "a\n")
+        ),
+        json.dumps({**GOOD, "text": "x" * 4001}).encode(),
+    ],
+)
 def test_a_malformed_call_is_refused(rasa: RunningRasa, body: bytes) -> None:
     """Rasa's own channel answers 200 [] here, or puts the message into a shared conversation."""
     response = rasa.http.post(f"{rasa.url}/turns", data=body, timeout=20)
@@ -150,8 +186,12 @@ def test_a_body_beyond_64_kb_is_refused(rasa: RunningRasa, size: int) -> None:
     """Before it is read as JSON, however it was announced."""
     body = json.dumps({**GOOD, "text": "x" * size}).encode()
     try:
-        response = requests.post(f"{rasa.url}/turns", data=body, timeout=20,
-                                 headers={"authorization": f"Bearer {SECRET}"})
+        response = requests.post(
+            f"{rasa.url}/turns",
+            data=body,
+            timeout=20,
+            headers={"authorization": f"Bearer {SECRET}"},
+        )
     except requests.ConnectionError:
         # The server hangs up while we are still sending: refused as well, but the answer is lost.
         assert size > 1024 * 1024
@@ -160,15 +200,27 @@ def test_a_body_beyond_64_kb_is_refused(rasa: RunningRasa, size: int) -> None:
     assert rasa.events("body") == []
 
 
-@pytest.mark.parametrize(("method", "path"), [
-    ("POST", "/turns"), ("POST", "/conversations/a/reset"), ("DELETE", "/conversations/a"),
-    ("GET", "/health"),
-])
-@pytest.mark.parametrize("given", [
-    {}, {"authorization": "Bearer"}, {"authorization": SECRET},
-    {"authorization": f"Bearer {SECRET}x"}, {"authorization": f"Bearer {SECRET[:-1]}"},
-    {"authorization": f"bearer {SECRET}"}, {"authorization": "Bearer é".encode("latin-1")},
-])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/turns"),
+        ("POST", "/conversations/a/reset"),
+        ("DELETE", "/conversations/a"),
+        ("GET", "/health"),
+    ],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"authorization": "Bearer"},
+        {"authorization": SECRET},
+        {"authorization": f"Bearer {SECRET}x"},
+        {"authorization": f"Bearer {SECRET[:-1]}"},
+        {"authorization": f"bearer {SECRET}"},
+        {"authorization": "Bearer é".encode("latin-1")},
+    ],
+)
 def test_without_the_secret_nothing_is_served(
     rasa: RunningRasa, method: str, path: str, given: dict[str, str]
 ) -> None:
@@ -178,11 +230,15 @@ def test_without_the_secret_nothing_is_served(
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorised")
 
 
-@pytest.mark.parametrize(("method", "path", "status", "code"), [
-    ("GET", "/nowhere", 404, "not_found"), ("GET", "/turns", 405, "method_not_allowed"),
-    ("POST", "/conversations/a%20b/reset", 400, "bad_request"),
-    ("DELETE", "/conversations/" + "x" * 65, 400, "bad_request"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/turns", 405, "method_not_allowed"),
+        ("POST", "/conversations/a%20b/reset", 400, "bad_request"),
+        ("DELETE", "/conversations/" + "x" * 65, 400, "bad_request"),
+    ],
+)
 def test_other_errors_are_json_too(
     rasa: RunningRasa, method: str, path: str, status: int, code: str
 ) -> None:
@@ -195,10 +251,18 @@ def test_other_errors_are_json_too(
 def test_rasas_own_channels_are_closed(rasa: RunningRasa) -> None:
     """An open `rest` channel would obey anybody; the HTTP API would load any model."""
     root = rasa.url.removesuffix("/dialogue")
-    for path in ("/webhooks/rest/webhook", "/webhooks/dialogue/turns", "/model/parse",
-                 "/conversations/a/tracker"):
-        assert requests.post(root + path, json={"sender": "a", "message": "hi"},
-                             timeout=20).status_code == 404
+    for path in (
+        "/webhooks/rest/webhook",
+        "/webhooks/dialogue/turns",
+        "/model/parse",
+        "/conversations/a/tracker",
+    ):
+        assert (
+            requests.post(
+                root + path, json={"sender": "a", "message": "hi"}, timeout=20
+            ).status_code
+            == 404
+        )
 
 
 def test_reset_ends_the_form_and_keeps_what_is_known(rasa: RunningRasa) -> None:
@@ -272,10 +336,19 @@ def test_the_log_never_holds_the_customers_words(
     assert word not in log
 
 
-@pytest.mark.parametrize("credentials", [
-    None, {}, {"secret": ""}, {"secret": "short"}, {"secret": " " * 20}, {"secret": 10**16},
-    {"secret": SECRET, "unknown": 1}, {"secret": SECRET, "action_timeout_seconds": 0},
-])
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        None,
+        {},
+        {"secret": ""},
+        {"secret": "short"},
+        {"secret": " " * 20},
+        {"secret": 10**16},
+        {"secret": SECRET, "unknown": 1},
+        {"secret": SECRET, "action_timeout_seconds": 0},
+    ],
+)
 def test_bad_credentials_stop_the_start(credentials: dict[str, Any] | None) -> None:
     """A guessable or missing secret must be noticed by the operator, not by an attacker."""
     with pytest.raises(RasaException, match=r"secret|action_timeout_seconds"):

@@ -16,8 +16,14 @@ from bot.sentence_featurizer import SentenceEncoder, SentenceFeaturizer
 from tests.bot.neighbours import ROOT
 
 ENCODER = ROOT / "var" / "encoder"
-TEXTS = ["It leaks.", "The dishwasher does not drain and shows error E24", "ja",
-         "word " * 300, "…", "👩‍🔧"]
+TEXTS = [
+    "It leaks.",
+    "The dishwasher does not drain and shows error E24",
+    "ja",
+    "word " * 300,
+    "…",
+    "👩‍🔧",
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +50,20 @@ def test_padding_in_the_tokenizer_file_is_not_believed(
     padded.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "model.onnx").symlink_to(ENCODER / "model.onnx")
 
-    np.testing.assert_allclose(SentenceEncoder(tmp_path).encode(TEXTS[:1]),
-                               encoder.encode(TEXTS[:1]), atol=2e-6)
+    np.testing.assert_allclose(
+        SentenceEncoder(tmp_path).encode(TEXTS[:1]), encoder.encode(TEXTS[:1]), atol=2e-6
+    )
 
 
 def test_like_sentences_are_near(encoder: SentenceEncoder) -> None:
     """The network is the one that was meant, not merely one that runs."""
-    drain, water, weather = encoder.encode([
-        "The dishwasher does not drain", "There is water left in my dishwasher",
-        "What a lovely evening in the mountains"])
+    drain, water, weather = encoder.encode(
+        [
+            "The dishwasher does not drain",
+            "There is water left in my dishwasher",
+            "What a lovely evening in the mountains",
+        ]
+    )
 
     assert drain @ water > 0.5 > 0.3 > drain @ weather
 
@@ -107,13 +118,15 @@ def test_two_intents_are_classified_as_three_would_be() -> None:
     assert (softmax(vectors @ weights.T + bias).argmax(axis=1) == targets).all()
 
 
-@pytest.mark.parametrize("setting", [
-    {"C": 0}, {"folds": 1}, {"ranking_length": 0}, {"class_weight": "heavy"}])
+@pytest.mark.parametrize(
+    "setting", [{"C": 0}, {"folds": 1}, {"ranking_length": 0}, {"class_weight": "heavy"}]
+)
 def test_settings_that_cannot_be_trained_with_are_refused(setting: dict[str, object]) -> None:
     """Before minutes of training, not after."""
     with pytest.raises(InvalidConfigException):
         LinearIntentClassifier.validate_config(
-            {**LinearIntentClassifier.get_default_config(), **setting})
+            {**LinearIntentClassifier.get_default_config(), **setting}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +135,15 @@ def agent(model: Path) -> Agent:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("text", "intent"), [
-    ("hello there", "greet"), ("please connect me with a human being", "request_human"),
-    ("my washer is leaking water", "report_fault"), ("GIVE ME MY MONEY BACK", "ask_refund_status"),
-])
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("hello there", "greet"),
+        ("please connect me with a human being", "request_human"),
+        ("my washer is leaking water", "report_fault"),
+        ("GIVE ME MY MONEY BACK", "ask_refund_status"),
+    ],
+)
 async def test_sentences_never_seen_are_understood(agent: Agent, text: str, intent: str) -> None:
     """Through the project's whole pipeline, as trained."""
     parsed = await agent.parse_message(text)
@@ -134,7 +152,8 @@ async def test_sentences_never_seen_are_understood(agent: Agent, text: str, inte
     assert parsed["intent"]["name"] == intent
     assert len(ranking) == 10
     assert [r["confidence"] for r in ranking] == sorted(
-        (r["confidence"] for r in ranking), reverse=True)
+        (r["confidence"] for r in ranking), reverse=True
+    )
 
 
 @pytest.mark.asyncio
@@ -146,10 +165,16 @@ async def test_what_it_does_not_know_is_not_understood(agent: Agent) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("text", "found"), [
-    ("a-10999", ["a-10999"]), ("it is A-10482, or A-20001", ["A-10482", "A-20001"]),
-    ("XA-104821 xa-10999", []), ("a repairman", []), ("REPLACEMENT now", ["REPLACEMENT"]),
-])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a-10999", ["a-10999"]),
+        ("it is A-10482, or A-20001", ["A-10482", "A-20001"]),
+        ("XA-104821 xa-10999", []),
+        ("a repairman", []),
+        ("REPLACEMENT now", ["REPLACEMENT"]),
+    ],
+)
 async def test_facts_are_found_by_pattern_and_as_whole_words(
     agent: Agent, text: str, found: list[str]
 ) -> None:
@@ -167,4 +192,7 @@ def test_a_model_holds_no_pickle_of_ours(model: Path) -> None:
         assert member is not None
         arrays = np.load(member, allow_pickle=False)
         assert {key: arrays[key].dtype.kind for key in arrays.files} == {
-            "labels": "U", "weights": "f", "bias": "f"}
+            "labels": "U",
+            "weights": "f",
+            "bias": "f",
+        }

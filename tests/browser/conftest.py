@@ -90,7 +90,8 @@ class Shop:
 
     def press(self, title: str) -> None:
         """Press a quick reply."""
-        self.chat.get_by_role("button", name=title, exact=True).click()
+        replies = self.chat.get_by_role("group", name="Quick replies")
+        replies.get_by_role("button", name=title, exact=True).click()
 
     def _look(self, request: object) -> None:
         address: str = request.url  # type: ignore[attr-defined]

@@ -73,9 +73,7 @@ class Assistant:
         """Prepare store and articles, then start both processes and wait until they answer."""
         model = trained_model()
         questions = ROOT / "evaluation/retrieval"
-        sources = Sources(
-            ROOT / "knowledge", questions / "tuning.yml", questions / "holdout.yml"
-        )
+        sources = Sources(ROOT / "knowledge", questions / "tuning.yml", questions / "holdout.yml")
         encoder = OnnxEncoder.load(ROOT / "var/encoder")
         build(sources, self.knowledge, encoder, datetime.now(UTC))
         asyncio.run(self._prepare_store())

@@ -197,10 +197,19 @@ async def test_agents_see_who_else_reads(queued: Visitor, mira: Desk, jan: Desk)
 
 async def test_nonsense_on_the_consoles_socket_is_ignored(mira: Desk) -> None:
     """A frame nobody understands costs nobody the connection."""
-    frames: list[Any] = ["", "null", "[]", "{", "[" * 9000, b"\x00", '{"type": []}',
-                         '{"type": "watch"}', '{"type": "watch", "conversation": 5}',
-                         '{"type": "watch", "conversation": "no such"}',
-                         '{"type": "watch", "conversation": "\\ud800"}']
+    frames: list[Any] = [
+        "",
+        "null",
+        "[]",
+        "{",
+        "[" * 9000,
+        b"\x00",
+        '{"type": []}',
+        '{"type": "watch"}',
+        '{"type": "watch", "conversation": 5}',
+        '{"type": "watch", "conversation": "no such"}',
+        '{"type": "watch", "conversation": "\\ud800"}',
+    ]
     async with mira.live() as socket:
         for frame in frames:
             await socket.send(frame)

@@ -34,7 +34,9 @@ async def test_asking_for_a_person(queued: Visitor, mira: Desk) -> None:
     assert queue["all"] == [item]
     assert item["conversation"] == queued.conversation
     assert (item["reference"], item["trigger"], item["state"]) == (
-        "H-000001", "customer_asked", "queued",
+        "H-000001",
+        "customer_asked",
+        "queued",
     )
     found = await mira.open(queued.conversation)
     assert found["packet"]["version"] == 1
@@ -167,9 +169,7 @@ async def test_what_is_written_while_waiting(queued: Visitor, mira: Desk) -> Non
     assert answers == []
 
 
-async def test_notes_never_reach_the_customer(
-    gateway: str, queued: Visitor, mira: Desk
-) -> None:
+async def test_notes_never_reach_the_customer(gateway: str, queued: Visitor, mira: Desk) -> None:
     """Not by page, poll or socket, and not as a number of anything."""
     await mira.done(queued.conversation, "claim")
     async with queued.live() as socket:
@@ -186,7 +186,8 @@ async def test_notes_never_reach_the_customer(
     assert "note" not in seen
     shown = (await mira.open(queued.conversation))["messages"]
     assert [m["text"] for m in shown if m["author"] == "note"] == [
-        "He sounds like a fraud", "Watch out for this one",
+        "He sounds like a fraud",
+        "Watch out for this one",
     ]
 
 
@@ -196,13 +197,25 @@ async def test_giving_back_keeps_what_was_told_and_tried(
     """The form is gone, the facts are not: nothing is asked twice."""
     [asked] = await queued.messages("customer")
     entry = LedgerEntry(
-        "does-not-drain", "1a2b3c4d", "It does not drain", "filter", "Clean the filter",
-        Outcome.DID_NOT_HELP, asked["id"], asked["id"], utcnow(),
+        "does-not-drain",
+        "1a2b3c4d",
+        "It does not drain",
+        "filter",
+        "Clean the filter",
+        Outcome.DID_NOT_HELP,
+        asked["id"],
+        asked["id"],
+        utcnow(),
     )
     async with database.begin() as tx:
         await facts.note(
-            tx, queued.conversation, "symptom", "no water", FactStatus.CUSTOMER_SAYS,
-            asked["id"], utcnow(),
+            tx,
+            queued.conversation,
+            "symptom",
+            "no water",
+            FactStatus.CUSTOMER_SAYS,
+            asked["id"],
+            utcnow(),
         )
         await ledger.add(tx, queued.conversation, entry)
     await mira.done(queued.conversation, "claim")
@@ -270,9 +283,7 @@ async def test_the_queue_is_in_order_of_urgency(
     assert [i["urgency"] for i in queue["urgent"]] == ["urgent"]
 
 
-async def test_an_agent_can_take_what_the_bot_has(
-    visitor: Visitor, mira: Desk, jan: Desk
-) -> None:
+async def test_an_agent_can_take_what_the_bot_has(visitor: Visitor, mira: Desk, jan: Desk) -> None:
     """Without a request: it is in the list, then it is Mira's, then Jan is told so."""
     await visitor.ask("hello")
     listed = (await mira.http.get("/console/bot-conversations")).json()["conversations"]

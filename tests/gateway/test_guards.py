@@ -73,10 +73,8 @@ async def test_a_length_that_is_none_is_refused(gateway: str, length: str) -> No
     """Whatever the server in front lets through."""
     host, port = gateway.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        f"POST /widget/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{{}}"
-        .encode()
-    )
+    head = f"POST /widget/conversations HTTP/1.1\r\nHost: x\r\nContent-Length: {length}"
+    writer.write(f"{head}\r\n\r\n{{}}".encode())
     status = (await asyncio.wait_for(reader.readline(), 5)).split()[1]
     writer.close()
     assert status in (b"400", b"413")

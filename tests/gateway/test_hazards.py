@@ -36,9 +36,7 @@ async def test_the_warning_is_there_when_the_message_is(
     assert packet["trigger"]["quote"] == FIRE
 
 
-async def test_a_hanging_turn_does_not_hold_it_up(
-    visitor: Visitor, rasa: ScriptedRasa
-) -> None:
+async def test_a_hanging_turn_does_not_hold_it_up(visitor: Visitor, rasa: ScriptedRasa) -> None:
     """What waits before it may take a minute. A fire does not."""
     rasa.hanging.add("How do I descale it")
     await visitor.say("How do I descale it")

@@ -12,7 +12,9 @@ async def test_the_health_of_each_part(visitor: Visitor, rasa: ScriptedRasa) -> 
     assert found.status_code == 200
     parts = found.json()
     assert (parts["status"], parts["store"]["status"], parts["rasa"]["status"]) == (
-        "degraded", "ok", "ok",
+        "degraded",
+        "ok",
+        "ok",
     )
     assert parts["actions"]["status"] == "down"  # none was started
     rasa.broken = (503, "not_ready")
@@ -39,7 +41,10 @@ async def test_figures_by_token(start: Start) -> None:
     with start(metrics_token="a token of the operator") as url:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
             for token, status in (
-                ("a token of the operator", 200), ("another", 404), ("", 404), ("é", 404),
+                ("a token of the operator", 200),
+                ("another", 404),
+                ("", 404),
+                ("é", 404),
             ):
                 headers = {"Authorization": f"Bearer{token and ' '}{token}".encode()}
                 assert (await http.get("/metrics", headers=headers)).status_code == status

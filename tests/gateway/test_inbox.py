@@ -21,8 +21,12 @@ from tests.gateway.conftest import ASKS, Desk, Start, Visitor, visiting
 from tests.neighbours import ScriptedRasa, eventually, free_port
 
 ROOT = Path(__file__).parents[2]
-DONE = [{"text": "Your return is RMA-000017.", "custom": {"case": {"number": "RMA-000017",
-                                                                   "kind": "return"}}}]
+DONE = [
+    {
+        "text": "Your return is RMA-000017.",
+        "custom": {"case": {"number": "RMA-000017", "kind": "return"}},
+    }
+]
 
 
 async def test_a_message_is_answered(visitor: Visitor, rasa: ScriptedRasa) -> None:
@@ -41,9 +45,7 @@ async def test_the_same_message_a_hundred_times_at_once(
 ) -> None:
     """A page on a bad line repeats what it got no answer to: one message, one turn, one reply."""
     key = str(uuid4())
-    responses = await asyncio.gather(
-        *(visitor.post({"text": "It leaks"}, key) for _ in range(100))
-    )
+    responses = await asyncio.gather(*(visitor.post({"text": "It leaks"}, key) for _ in range(100)))
 
     assert sorted(r.status_code for r in responses) == [200] * 99 + [201]
     assert len({r.json()["message"]["id"] for r in responses}) == 1
@@ -81,9 +83,7 @@ async def test_a_conversation_does_not_wait_for_another(
         assert time.monotonic() - started < 1
 
 
-async def test_whoever_waits_to_try_again_holds_up_nobody(
-    start: Start, rasa: ScriptedRasa
-) -> None:
+async def test_whoever_waits_to_try_again_holds_up_nobody(start: Start, rasa: ScriptedRasa) -> None:
     """Between two attempts the few turns that Rasa computes at a time are free for others."""
     rasa.refusing["unlucky"] = [(503, "actions_unreachable")] * 100
     with start(turns_in_flight=1, bot_patience_seconds=20) as url:
@@ -220,9 +220,7 @@ async def test_silence_is_a_failure(visitor: Visitor, rasa: ScriptedRasa) -> Non
     assert [m["kind"] for m in await visitor.ask("anything")] == ["handoff"]
 
 
-async def test_an_answer_in_another_form_is_a_failure(
-    visitor: Visitor, rasa: ScriptedRasa
-) -> None:
+async def test_an_answer_in_another_form_is_a_failure(visitor: Visitor, rasa: ScriptedRasa) -> None:
     """A reply that cannot be read whole is not shown in half."""
     rasa.script["one"] = [{"text": "The money is on its way."}, {"custom": {"kind": "no such"}}]
     rasa.script["two"] = [{"text": ["The money", "is on its way."]}]
@@ -238,9 +236,7 @@ async def test_what_cannot_be_stored_ends_with_a_person(
     assert [m["kind"] for m in await visitor.ask("odd")] == ["handoff"]
 
 
-async def test_no_text_of_the_bot_comes_twice_running(
-    visitor: Visitor, rasa: ScriptedRasa
-) -> None:
+async def test_no_text_of_the_bot_comes_twice_running(visitor: Visitor, rasa: ScriptedRasa) -> None:
     """Also within one reply, and also when the bot has nothing else to say."""
     rasa.script["what"] = [{"text": "Which product is it?"}, {"text": "Which product is it?"}]
     for _ in range(4):
@@ -264,8 +260,13 @@ async def test_typed_commands_are_words(visitor: Visitor, rasa: ScriptedRasa) ->
 async def test_a_pressed_button_is_its_payload(visitor: Visitor, rasa: ScriptedRasa) -> None:
     """The page sends an index; what it means was never on the page."""
     rasa.script["start"] = [
-        {"text": "Is that right?", "buttons": [{"title": "Yes", "payload": "/affirm"},
-                                               {"title": "No", "payload": "/deny"}]}
+        {
+            "text": "Is that right?",
+            "buttons": [
+                {"title": "Yes", "payload": "/affirm"},
+                {"title": "No", "payload": "/deny"},
+            ],
+        }
     ]
     [question] = await visitor.ask("start")
     response = await visitor.press(question, 1)
@@ -299,9 +300,7 @@ async def test_a_message_left_by_a_stopped_gateway_is_taken_up(
             assert rasa.runs[message["id"]] == 1
 
 
-async def test_everything_left_behind_gets_its_notice(
-    start: Start, rasa: ScriptedRasa
-) -> None:
+async def test_everything_left_behind_gets_its_notice(start: Start, rasa: ScriptedRasa) -> None:
     """After a crash Rasa may be gone too: those who wait are told, each of them."""
     rasa.hanging.add("one")
     with start(notice_after_seconds=60, turn_timeout_seconds=30) as url:
@@ -319,9 +318,7 @@ async def test_everything_left_behind_gets_its_notice(
             rasa.release("one")
 
 
-async def test_the_gateway_is_killed(
-    settings: Settings, start: Start, rasa: ScriptedRasa
-) -> None:
+async def test_the_gateway_is_killed(settings: Settings, start: Start, rasa: ScriptedRasa) -> None:
     """Killed without warning in mid-turn: what it acknowledged is there, answered, and once."""
     names = {"secret_key", "turn_secret", "rasa_port", "database_url", "knowledge_folder"}
     port = free_port()
@@ -330,7 +327,9 @@ async def test_the_gateway_is_killed(
     }
     rasa.hanging.add("It smells of old water")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway",
+        sys.executable,
+        "-m",
+        "gateway",
         cwd=ROOT,
         env=environment | {"AFTERCARE_GATEWAY_PORT": str(port)},
         stdout=subprocess.PIPE,
@@ -369,9 +368,7 @@ async def test_the_gateway_is_killed(
     assert b"old water" not in output, "the log holds a customer's words"
 
 
-async def test_the_store_is_busy(
-    visitor: Visitor, database: Database, rasa: ScriptedRasa
-) -> None:
+async def test_the_store_is_busy(visitor: Visitor, database: Database, rasa: ScriptedRasa) -> None:
     """Another process writes for a while: the message waits, and is kept."""
     async with database.begin() as tx:
         await tx.execute(sa.text("UPDATE conversations SET last_seq = last_seq"))

@@ -81,8 +81,11 @@ async def test_no_page_comes_without_its_policy(gateway: str) -> None:
     """As a bare file a page could be framed by anybody."""
     async with httpx.AsyncClient(base_url=gateway, trust_env=False) as http:
         for path in (
-            "/widget/assets/frame.html", "/console/assets/index.html", "/shop/index.html",
-            "/help/assets/layout.html", "/docs/assets/index.html",
+            "/widget/assets/frame.html",
+            "/console/assets/index.html",
+            "/shop/index.html",
+            "/help/assets/layout.html",
+            "/docs/assets/index.html",
         ):
             assert (await http.get(path)).status_code == 404, path
         for path in ("/widget/config", "/widget/assets/frame.js", "/openapi.json", "/health/live"):
@@ -120,13 +123,27 @@ async def test_the_api_page_lists_every_route(gateway: str) -> None:
         paths = (await http.get("/openapi.json")).json()["paths"]
     conversation = "/console/conversations/{conversation}"
     assert {
-        "/widget/config", "/widget/conversations", "/widget/messages", "/console/session",
-        "/console/queue", "/console/bot-conversations", conversation, "/health", "/health/live",
+        "/widget/config",
+        "/widget/conversations",
+        "/widget/messages",
+        "/console/session",
+        "/console/queue",
+        "/console/bot-conversations",
+        conversation,
+        "/health",
+        "/health/live",
         "/metrics",
-        *(f"{conversation}/{what}" for what in (
-            "claim", "take", "messages", "notes", "return", "resolve", "typing",
-        )),
+        *(
+            f"{conversation}/{what}"
+            for what in (
+                "claim",
+                "take",
+                "messages",
+                "notes",
+                "return",
+                "resolve",
+                "typing",
+            )
+        ),
     } <= set(paths)
-    assert all(
-        route.get("description") for methods in paths.values() for route in methods.values()
-    )
+    assert all(route.get("description") for methods in paths.values() for route in methods.values())

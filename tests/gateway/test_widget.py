@@ -37,9 +37,18 @@ def bad_tokens(visitor: Visitor) -> list[str]:
         "a secret key for tests, and for nothing else", salt="something else"
     )
     return [
-        "", " ", "x", visitor.conversation, visitor.token[:-1], visitor.token + "x",
-        "." + visitor.token, str(other_key.dumps(visitor.conversation)),
-        str(other_salt.dumps(visitor.conversation)), "a" * 5000, "null", "é",
+        "",
+        " ",
+        "x",
+        visitor.conversation,
+        visitor.token[:-1],
+        visitor.token + "x",
+        "." + visitor.token,
+        str(other_key.dumps(visitor.conversation)),
+        str(other_salt.dumps(visitor.conversation)),
+        "a" * 5000,
+        "null",
+        "é",
     ]
 
 
@@ -47,8 +56,7 @@ async def test_only_a_valid_token_opens_a_conversation(gateway: str, visitor: Vi
     """Knowing a conversation's id proves nothing."""
     async with httpx.AsyncClient(base_url=gateway, trust_env=False) as http:
         for token in bad_tokens(visitor)[2:]:  # a header cannot end in a blank
-            headers = {"Authorization": f"Bearer {token}".encode(),
-                       "Idempotency-Key": str(uuid4())}
+            headers = {"Authorization": f"Bearer {token}".encode(), "Idempotency-Key": str(uuid4())}
             for response in (
                 await http.get("/widget/messages", headers=headers),
                 await http.post("/widget/messages", json={"text": "Hello"}, headers=headers),
@@ -64,8 +72,17 @@ async def test_a_socket_without_a_valid_token_is_closed(gateway: str, visitor: V
     """With the code that tells the page to start a new conversation."""
     address = gateway.replace("http", "ws") + "/widget/live"
     hellos: list[Any] = [json.dumps({"token": token}) for token in bad_tokens(visitor)]
-    hellos += ["", "no json", "[]", "null", "{}", '{"token": {}}', '{"token": "\\ud800"}',
-               "[" * 8000, b"\x00\xff"]
+    hellos += [
+        "",
+        "no json",
+        "[]",
+        "null",
+        "{}",
+        '{"token": {}}',
+        '{"token": "\\ud800"}',
+        "[" * 8000,
+        b"\x00\xff",
+    ]
     for hello in hellos:
         async with connect(address, proxy=None) as socket:
             await socket.send(hello)
@@ -81,11 +98,23 @@ async def test_two_visitors_do_not_share_anything(gateway: str, visitor: Visitor
 
 
 NONSENSE = [
-    b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"text": null}', b'{"text": 5}',
-    b'{"text": "a", "button": {"message": "x", "index": 0}}', b'{"text": "a", "more": 1}',
-    b'{"button": {"message": "x"}}', b'{"button": {"message": "x", "index": -1}}',
-    b'{"button": {"message": "x", "index": 21}}', b'{"text": "\\ud800"}', b"\xff\xfe",
-    b"[" * 30_000, b'{"button": {"message": "' + b"x" * 65 + b'", "index": 0}}',
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'"text"',
+    b"{}",
+    b'{"text": null}',
+    b'{"text": 5}',
+    b'{"text": "a", "button": {"message": "x", "index": 0}}',
+    b'{"text": "a", "more": 1}',
+    b'{"button": {"message": "x"}}',
+    b'{"button": {"message": "x", "index": -1}}',
+    b'{"button": {"message": "x", "index": 21}}',
+    b'{"text": "\\ud800"}',
+    b"\xff\xfe",
+    b"[" * 30_000,
+    b'{"button": {"message": "' + b"x" * 65 + b'", "index": 0}}',
 ]
 
 
@@ -140,8 +169,13 @@ async def test_forged_buttons_are_refused(
     async with visiting(gateway) as other:
         [theirs] = await other.ask("start")
     for message, index in (
-        (question, 1), (question, 20), (own, 0), (theirs, 0),
-        ({"id": "0" * 32}, 0), ({"id": "' OR 1=1"}, 0), ({"id": ""}, 0),
+        (question, 1),
+        (question, 20),
+        (own, 0),
+        (theirs, 0),
+        ({"id": "0" * 32}, 0),
+        ({"id": "' OR 1=1"}, 0),
+        ({"id": ""}, 0),
     ):
         refused = await visitor.press(message, index)
         assert refused.status_code == 400, message
@@ -243,9 +277,7 @@ async def test_a_second_tab_gets_the_same(visitor: Visitor) -> None:
             assert (await frame_of(socket, "messages"))["messages"][0]["text"] == "hello"
 
 
-async def test_typing_and_seen_come_over_the_socket(
-    visitor: Visitor, rasa: ScriptedRasa
-) -> None:
+async def test_typing_and_seen_come_over_the_socket(visitor: Visitor, rasa: ScriptedRasa) -> None:
     """Dots while the bot thinks, none after; a tick when it has the message."""
     rasa.hanging.add("think")
     async with visitor.live() as socket:
@@ -259,9 +291,7 @@ async def test_typing_and_seen_come_over_the_socket(
         assert (first["id"], first["state"]) == (message["id"], "seen")
 
 
-async def test_an_agent_who_opens_the_conversation_has_seen_it(
-    queued: Visitor, mira: Desk
-) -> None:
+async def test_an_agent_who_opens_the_conversation_has_seen_it(queued: Visitor, mira: Desk) -> None:
     """What waits is not ticked; what a person has on the screen is."""
     await queued.ask("one more thing")
     assert (await queued.messages("customer"))[-1]["state"] == "stored"
@@ -277,10 +307,22 @@ async def test_nonsense_on_the_socket_is_ignored(visitor: Visitor) -> None:
     """A frame nobody understands costs nobody the connection."""
     async with visitor.live() as socket:
         await frame_of(socket, "status")
-        for frame in ("", "null", "[]", "{", "[" * 9000, b"\x00", '{"type": 5}', "{}",
-                      '{"type": "ack"}', '{"type": "ack", "seq": "1"}',
-                      '{"type": "ack", "seq": 1e400}', json.dumps({"type": "ack", "seq": 10**40}),
-                      '{"type": "ack", "seq": -5}', '{"type": "ack", "seq": true}'):
+        for frame in (
+            "",
+            "null",
+            "[]",
+            "{",
+            "[" * 9000,
+            b"\x00",
+            '{"type": 5}',
+            "{}",
+            '{"type": "ack"}',
+            '{"type": "ack", "seq": "1"}',
+            '{"type": "ack", "seq": 1e400}',
+            json.dumps({"type": "ack", "seq": 10**40}),
+            '{"type": "ack", "seq": -5}',
+            '{"type": "ack", "seq": true}',
+        ):
             await socket.send(frame)
         await socket.send('{"type": "ping"}')
         await frame_of(socket, "pong")

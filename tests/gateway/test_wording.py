@@ -100,9 +100,7 @@ def test_quiet_lines_do_not_repeat(wording: Wording) -> None:
         assert all(line(n) != line(n + 1) for n in range(10))
 
 
-@pytest.mark.parametrize(
-    ("file", "key"), [("handoff.yml", "legal_right"), ("hazards.yml", "gas")]
-)
+@pytest.mark.parametrize(("file", "key"), [("handoff.yml", "legal_right"), ("hazards.yml", "gas")])
 def test_a_missing_sentence_is_named(tmp_path: Path, file: str, key: str) -> None:
     """At the start, not when somebody smells gas."""
     shutil.copytree(FOLDER, tmp_path / "wording")

@@ -70,9 +70,15 @@ def write(tmp_path: Path) -> Write:
     """Writes an article into the knowledge folder; keys given as None are left out."""
 
     def write(name: str, body: str = "Some text.\n", **keys: object) -> Path:
-        front = {"id": name, "title": name.replace("-", " ").capitalize(), "kind": "how-to",
-                 "products": ["dishwasher"], "audience": "customer", "owner": "team",
-                 "review_by": date(2027, 6, 1)} | keys
+        front = {
+            "id": name,
+            "title": name.replace("-", " ").capitalize(),
+            "kind": "how-to",
+            "products": ["dishwasher"],
+            "audience": "customer",
+            "owner": "team",
+            "review_by": date(2027, 6, 1),
+        } | keys
         file = tmp_path / "knowledge" / f"{name}.md"
         file.parent.mkdir(exist_ok=True)
         shown = {key: value for key, value in front.items() if value is not None}
@@ -85,16 +91,26 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def sources(tmp_path: Path, write: Write) -> Sources:
     """Five articles: a procedure, two how-tos, a policy and one for agents; no questions."""
-    write("dishwasher-does-not-drain", DRAIN, kind="procedure",
-          title="The dishwasher does not drain",
-          symptoms=["water left in the tub", "error E24", "gurgling"])
+    write(
+        "dishwasher-does-not-drain",
+        DRAIN,
+        kind="procedure",
+        title="The dishwasher does not drain",
+        symptoms=["water left in the tub", "error E24", "gurgling"],
+    )
     write("dishwasher-add-salt", SALT, title="Add dishwasher salt")
-    write("coffee-machine-descale", DESCALE, title="Descale the coffee machine",
-          products=["HM-C200"])
-    write("returns", RETURNS, title="Returns and refunds", kind="policy", products=["all"],
-          states={"return_window_days": 30, "refund_days": 14})
-    write("goodwill", INTERNAL, title="Goodwill", kind="policy", products=["all"],
-          audience="agent")
+    write(
+        "coffee-machine-descale", DESCALE, title="Descale the coffee machine", products=["HM-C200"]
+    )
+    write(
+        "returns",
+        RETURNS,
+        title="Returns and refunds",
+        kind="policy",
+        products=["all"],
+        states={"return_window_days": 30, "refund_days": 14},
+    )
+    write("goodwill", INTERNAL, title="Goodwill", kind="policy", products=["all"], audience="agent")
     missing = tmp_path / "evaluation"
     return Sources(tmp_path / "knowledge", missing / "tuning.yml", missing / "holdout.yml")
 

@@ -21,8 +21,9 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "var" / "knowledge"
 
 
-def test_nothing_changed_nothing_done(sources: Sources, target: Path, hashing: HashingEncoder
-                                      ) -> None:
+def test_nothing_changed_nothing_done(
+    sources: Sources, target: Path, hashing: HashingEncoder
+) -> None:
     first = build(sources, target, hashing, NOW)
     again = build(sources, target, hashing, NOW + timedelta(hours=1))
     forced = build(sources, target, hashing, NOW + timedelta(hours=2), force=True)
@@ -33,8 +34,9 @@ def test_nothing_changed_nothing_done(sources: Sources, target: Path, hashing: H
     assert again.encoded == 0
 
 
-def test_an_edit_encodes_what_it_changed(sources: Sources, target: Path, hashing: HashingEncoder
-                                         ) -> None:
+def test_an_edit_encodes_what_it_changed(
+    sources: Sources, target: Path, hashing: HashingEncoder
+) -> None:
     build(sources, target, hashing, NOW)
     file = sources.articles / "returns.md"
     file.write_text(file.read_text().replace("30 days from delivery", "40 days from delivery"))
@@ -48,8 +50,9 @@ def test_an_edit_encodes_what_it_changed(sources: Sources, target: Path, hashing
     assert not any("30 days from" in passage.text for passage in index.passages)
 
 
-def test_another_encoder_builds_anew(sources: Sources, target: Path, hashing: HashingEncoder
-                                     ) -> None:
+def test_another_encoder_builds_anew(
+    sources: Sources, target: Path, hashing: HashingEncoder
+) -> None:
     build(sources, target, hashing, NOW)
     built = build(sources, target, HashingEncoder(128), NOW + timedelta(minutes=1))
 
@@ -57,8 +60,9 @@ def test_another_encoder_builds_anew(sources: Sources, target: Path, hashing: Ha
     assert built.encoded == built.manifest["passages"]
 
 
-def test_a_damaged_release_is_built_again(sources: Sources, target: Path, hashing: HashingEncoder
-                                          ) -> None:
+def test_a_damaged_release_is_built_again(
+    sources: Sources, target: Path, hashing: HashingEncoder
+) -> None:
     """Else "nothing has changed" would keep an installation degraded for ever."""
     first = build(sources, target, hashing, NOW)
     (target / "releases" / first.release / "vectors.faiss").write_bytes(b"")
@@ -68,8 +72,9 @@ def test_a_damaged_release_is_built_again(sources: Sources, target: Path, hashin
     assert load_current(target).degraded is None
 
 
-def test_wrong_articles_change_nothing(sources: Sources, target: Path, hashing: HashingEncoder,
-                                       write: Write) -> None:
+def test_wrong_articles_change_nothing(
+    sources: Sources, target: Path, hashing: HashingEncoder, write: Write
+) -> None:
     first = build(sources, target, hashing, NOW)
     write("broken", products=["toaster"])
 
@@ -78,8 +83,9 @@ def test_wrong_articles_change_nothing(sources: Sources, target: Path, hashing: 
     assert current_id(target) == first.release
 
 
-def test_without_questions_the_shipped_calibration_is_used(sources: Sources, target: Path,
-                                                           hashing: HashingEncoder) -> None:
+def test_without_questions_the_shipped_calibration_is_used(
+    sources: Sources, target: Path, hashing: HashingEncoder
+) -> None:
     said: list[str] = []
     build(sources, target, hashing, NOW, progress=said.append)
     release = load_current(target)
@@ -89,8 +95,9 @@ def test_without_questions_the_shipped_calibration_is_used(sources: Sources, tar
     assert any("shipped calibration" in line for line in said)
 
 
-def test_with_questions_a_release_is_calibrated_and_measured(sources: Sources, target: Path,
-                                                             encoder: OnnxEncoder) -> None:
+def test_with_questions_a_release_is_calibrated_and_measured(
+    sources: Sources, target: Path, encoder: OnnxEncoder
+) -> None:
     sources.tuning.parent.mkdir()
     for file in (sources.tuning, sources.holdout):
         file.write_text(QUESTIONS)

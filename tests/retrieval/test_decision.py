@@ -31,8 +31,13 @@ def index(sources: Sources, encoder: OnnxEncoder) -> Index:
     return Index.build(load_articles(sources.articles, TODAY), encoder, SAMPLE_CATALOGUE)
 
 
-def ask(index: Index, encoder: OnnxEncoder, question: str, product: str | None = None,
-        calibration: Calibration | None = None) -> Answer | Clarify | Abstention:
+def ask(
+    index: Index,
+    encoder: OnnxEncoder,
+    question: str,
+    product: str | None = None,
+    calibration: Calibration | None = None,
+) -> Answer | Clarify | Abstention:
     ranked = search(index, encoder, question, product)
     return decide(index, ranked, question, product, calibration or Calibration.default(), "r-1")
 
@@ -57,8 +62,9 @@ def test_a_plain_question_is_answered_with_its_source(index: Index, encoder: Onn
     assert len(answer.sources) <= 5
 
 
-@pytest.mark.parametrize("question", ["what is the capital of France", "sing me a song",
-                                      "asdf qwer yxcv"])
+@pytest.mark.parametrize(
+    "question", ["what is the capital of France", "sing me a song", "asdf qwer yxcv"]
+)
 def test_far_questions_are_not_answered(index: Index, encoder: OnnxEncoder, question: str) -> None:
     assert not isinstance(ask(index, encoder, question), Answer)
 
@@ -73,8 +79,9 @@ def test_an_unknown_code_is_never_answered(index: Index, encoder: OnnxEncoder) -
     assert result.sources
 
 
-def test_a_code_that_another_article_explains_is_asked_about(index: Index, encoder: OnnxEncoder
-                                                             ) -> None:
+def test_a_code_that_another_article_explains_is_asked_about(
+    index: Index, encoder: OnnxEncoder
+) -> None:
     asked = "dishwasher tub full of standing water, filter, hose, plug, pump. E09"
     result = ask(index, encoder, asked, None, certain("always"))
 
@@ -90,20 +97,23 @@ def test_a_model_number_is_no_code(index: Index, encoder: OnnxEncoder) -> None:
     assert isinstance(ask(index, encoder, asked, "dishwasher", certain("always")), Answer)
 
 
-def test_a_question_that_fits_two_products_is_asked_back(write: Write, encoder: OnnxEncoder
-                                                         ) -> None:
+def test_a_question_that_fits_two_products_is_asked_back(
+    write: Write, encoder: OnnxEncoder
+) -> None:
     body = "## Open the door {#open}\nPull the emergency release below the door.\n"
     write("dishwasher-door", body, title="Open a stuck door")
-    file = write("washing-machine-door", body, title="Open a stuck door",
-                 products=["washing_machine"])
+    file = write(
+        "washing-machine-door", body, title="Open a stuck door", products=["washing_machine"]
+    )
     index = Index.build(load_articles(file.parent, TODAY), encoder, SAMPLE_CATALOGUE)
 
     result = ask(index, encoder, "the door is stuck", None, certain("always"))
     assert isinstance(result, Clarify)
     assert result.reason == "which_product"
     assert {s.article_id for s in result.sources} == {"dishwasher-door", "washing-machine-door"}
-    assert isinstance(ask(index, encoder, "the door is stuck", "washing_machine",
-                          certain("always")), Answer)
+    assert isinstance(
+        ask(index, encoder, "the door is stuck", "washing_machine", certain("always")), Answer
+    )
 
 
 def test_the_thresholds_part_the_three(index: Index, encoder: OnnxEncoder) -> None:

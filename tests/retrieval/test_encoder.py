@@ -25,8 +25,12 @@ from retrieval.encoder import (
 )
 from retrieval.errors import EncoderDamaged, EncoderRefused
 
-TEXTS = ["My dishwasher does not drain", "leaking??", "E24",
-         "Turn the power off and twist the round filter until it comes out. " * 3]
+TEXTS = [
+    "My dishwasher does not drain",
+    "leaking??",
+    "E24",
+    "Turn the power off and twist the round filter until it comes out. " * 3,
+]
 
 
 def copy(encoder_folder: Path, target: Path) -> Path:
@@ -74,8 +78,9 @@ def test_neighbours_in_a_batch_change_nothing(encoder: OnnxEncoder) -> None:
     assert np.abs(encoder.encode(TEXTS * 9, batch=5)[-4:] - alone).max() < 1e-5
 
 
-def test_a_tokenizer_that_pads_is_disarmed(encoder_folder: Path, encoder: OnnxEncoder,
-                                           tmp_path: Path) -> None:
+def test_a_tokenizer_that_pads_is_disarmed(
+    encoder_folder: Path, encoder: OnnxEncoder, tmp_path: Path
+) -> None:
     """The published tokenizer pads to 128 tokens, which moves every vector if it is believed."""
     folder = copy(encoder_folder, tmp_path / "encoder")
     published = Tokenizer.from_file(str(find_model() / "tokenizer.json"))
@@ -142,11 +147,13 @@ def test_exporting_again_does_nothing(encoder_folder: Path) -> None:
 
 def test_serving_never_imports_torch(encoder_folder: Path) -> None:
     """Torch would cost the action server 8 seconds and 400 MB."""
-    code = ("import sys; from pathlib import Path; import retrieval.knowledge_base;"
-            "from retrieval.encoder import OnnxEncoder;"
-            f"OnnxEncoder.load(Path({str(encoder_folder)!r})).encode(['leaking']);"
-            "print([m for m in ('torch', 'sentence_transformers', 'transformers', 'sklearn')"
-            " if m in sys.modules])")
+    code = (
+        "import sys; from pathlib import Path; import retrieval.knowledge_base;"
+        "from retrieval.encoder import OnnxEncoder;"
+        f"OnnxEncoder.load(Path({str(encoder_folder)!r})).encode(['leaking']);"
+        "print([m for m in ('torch', 'sentence_transformers', 'transformers', 'sklearn')"
+        " if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

@@ -55,21 +55,25 @@ def test_questions_are_read(file: Path, index: Index) -> None:
     questions = load_questions(file, index)
 
     assert len(questions) == 8
-    assert questions[1] == Question("which salt do I use", "dishwasher",
-                                    frozenset({"dishwasher-add-salt#which"}))
+    assert questions[1] == Question(
+        "which salt do I use", "dishwasher", frozenset({"dishwasher-add-salt#which"})
+    )
     assert questions[1].articles == {"dishwasher-add-salt"}
     assert not questions[5].answers
 
 
-@pytest.mark.parametrize(("text", "what"), [
-    ("{}", "not a list"),
-    ("[]", "not a list"),
-    ("- [", "cannot be read"),
-    ("- {question: a, answers: [], extra: 1}", "entry 1 is not"),
-    ("- {question: 1, answers: []}", "wrong kind"),
-    ("- {question: a, answers: returns}", "wrong kind"),
-    ("- {question: a, product: null, answers: [returns#gone]}", "['returns#gone'], not there"),
-])
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("{}", "not a list"),
+        ("[]", "not a list"),
+        ("- [", "cannot be read"),
+        ("- {question: a, answers: [], extra: 1}", "entry 1 is not"),
+        ("- {question: 1, answers: []}", "wrong kind"),
+        ("- {question: a, answers: returns}", "wrong kind"),
+        ("- {question: a, product: null, answers: [returns#gone]}", "['returns#gone'], not there"),
+    ],
+)
 def test_wrong_questions_are_refused(tmp_path: Path, index: Index, text: str, what: str) -> None:
     """A label that names a deleted section would count every right answer as wrong."""
     file = tmp_path / "questions.yml"

@@ -25,19 +25,31 @@ def articles_in(index: Index, rows: np.ndarray) -> set[str]:
     return {index.passages[row].article_id for row in rows}
 
 
-@pytest.mark.parametrize(("product", "audience", "expected"), [
-    (None, "customer", {"dishwasher-does-not-drain", "dishwasher-add-salt",
-                        "coffee-machine-descale", "returns"}),
-    ("dishwasher", "customer", {"dishwasher-does-not-drain", "dishwasher-add-salt", "returns"}),
-    ("HM-D450", "customer", {"dishwasher-does-not-drain", "dishwasher-add-salt", "returns"}),
-    ("hm-c200", "customer", {"coffee-machine-descale", "returns"}),
-    ("coffee_machine", "customer", {"coffee-machine-descale", "returns"}),
-    ("HM-C350", "customer", {"returns"}),  # the article is for the other model
-    ("toaster", "customer", {"returns"}),
-    ("toaster", "agent", {"returns", "goodwill"}),
-])
-def test_what_may_be_shown(index: Index, product: str | None, audience: str,
-                           expected: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("product", "audience", "expected"),
+    [
+        (
+            None,
+            "customer",
+            {
+                "dishwasher-does-not-drain",
+                "dishwasher-add-salt",
+                "coffee-machine-descale",
+                "returns",
+            },
+        ),
+        ("dishwasher", "customer", {"dishwasher-does-not-drain", "dishwasher-add-salt", "returns"}),
+        ("HM-D450", "customer", {"dishwasher-does-not-drain", "dishwasher-add-salt", "returns"}),
+        ("hm-c200", "customer", {"coffee-machine-descale", "returns"}),
+        ("coffee_machine", "customer", {"coffee-machine-descale", "returns"}),
+        ("HM-C350", "customer", {"returns"}),  # the article is for the other model
+        ("toaster", "customer", {"returns"}),
+        ("toaster", "agent", {"returns", "goodwill"}),
+    ],
+)
+def test_what_may_be_shown(
+    index: Index, product: str | None, audience: str, expected: set[str]
+) -> None:
     assert articles_in(index, index.rows(product, audience)) == expected
 
 
@@ -99,13 +111,15 @@ def test_written_and_read_again(index: Index, hashing: HashingEncoder, tmp_path:
             np.load(file, allow_pickle=False)
 
 
-def test_known_vectors_are_taken_over(index: Index, sources: Sources, hashing: HashingEncoder
-                                      ) -> None:
+def test_known_vectors_are_taken_over(
+    index: Index, sources: Sources, hashing: HashingEncoder
+) -> None:
     class Refusing(HashingEncoder):
         def encode(self, texts: object) -> np.ndarray:
             raise AssertionError("nothing is new")
 
-    again = Index.build(index.articles.values(), Refusing(), SAMPLE_CATALOGUE,
-                        index.known_vectors())
+    again = Index.build(
+        index.articles.values(), Refusing(), SAMPLE_CATALOGUE, index.known_vectors()
+    )
     vector = hashing.encode(["hose"])[0]
     assert np.array_equal(again.cosines(vector), index.cosines(vector))

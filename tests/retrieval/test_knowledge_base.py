@@ -25,8 +25,9 @@ def target(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def base(sources: Sources, target: Path, encoder: OnnxEncoder, encoder_folder: Path
-         ) -> KnowledgeBase:
+def base(
+    sources: Sources, target: Path, encoder: OnnxEncoder, encoder_folder: Path
+) -> KnowledgeBase:
     build(sources, target, encoder, NOW)
     return KnowledgeBase.open(target, encoder_folder)
 
@@ -48,14 +49,18 @@ def test_a_procedure_is_found_by_what_customers_see(base: KnowledgeBase) -> None
         assert article.steps[0].anchor == "filter"
 
 
-@pytest.mark.parametrize(("symptom", "product"), [
-    ("the display language is wrong", "dishwasher"),
-    ("water left in the tub", "coffee_machine"),
-    ("it does not drain and shows E77", "dishwasher"),
-    ("", None),
-])
-def test_no_procedure_rather_than_a_wrong_one(base: KnowledgeBase, symptom: str,
-                                              product: str | None) -> None:
+@pytest.mark.parametrize(
+    ("symptom", "product"),
+    [
+        ("the display language is wrong", "dishwasher"),
+        ("water left in the tub", "coffee_machine"),
+        ("it does not drain and shows E77", "dishwasher"),
+        ("", None),
+    ],
+)
+def test_no_procedure_rather_than_a_wrong_one(
+    base: KnowledgeBase, symptom: str, product: str | None
+) -> None:
     assert base.procedure_for(symptom, product) is None
 
 
@@ -71,14 +76,19 @@ def test_articles_come_from_the_release(base: KnowledgeBase, sources: Sources) -
     shutil.rmtree(sources.articles)
 
     assert [a.id for a in base.articles()] == [
-        "coffee-machine-descale", "dishwasher-add-salt", "dishwasher-does-not-drain", "goodwill",
-        "returns"]
+        "coffee-machine-descale",
+        "dishwasher-add-salt",
+        "dishwasher-does-not-drain",
+        "goodwill",
+        "returns",
+    ]
     assert base.article("gone") is None
     assert isinstance(base.answer("which salt should I use in the dishwasher"), Answer)
 
 
-def test_a_deleted_article_cannot_be_retrieved(base: KnowledgeBase, sources: Sources, target: Path,
-                                               encoder: OnnxEncoder) -> None:
+def test_a_deleted_article_cannot_be_retrieved(
+    base: KnowledgeBase, sources: Sources, target: Path, encoder: OnnxEncoder
+) -> None:
     (sources.articles / "dishwasher-add-salt.md").unlink()
     build(sources, target, encoder, NOW + timedelta(minutes=1))
     assert base.article("dishwasher-add-salt") is not None  # not yet taken up
@@ -91,8 +101,9 @@ def test_a_deleted_article_cannot_be_retrieved(base: KnowledgeBase, sources: Sou
     assert base.reload_if_changed() is False
 
 
-def test_a_damaged_new_release_leaves_the_old_one(base: KnowledgeBase, sources: Sources,
-                                                  target: Path, encoder: OnnxEncoder) -> None:
+def test_a_damaged_new_release_leaves_the_old_one(
+    base: KnowledgeBase, sources: Sources, target: Path, encoder: OnnxEncoder
+) -> None:
     first = base.release
     second = build(sources, target, encoder, NOW + timedelta(minutes=1), force=True).release
     file = target / "releases" / second / "vectors.faiss"
@@ -127,8 +138,9 @@ def test_opening_nothing(tmp_path: Path, encoder_folder: Path) -> None:
         KnowledgeBase.open(tmp_path, tmp_path)
 
 
-def test_an_index_of_another_encoder_is_not_searched(sources: Sources, target: Path,
-                                                     encoder: OnnxEncoder) -> None:
+def test_an_index_of_another_encoder_is_not_searched(
+    sources: Sources, target: Path, encoder: OnnxEncoder
+) -> None:
     build(sources, target, HashingEncoder(384), NOW)
 
     with pytest.raises(IndexDamaged, match="another encoder"):
@@ -136,8 +148,12 @@ def test_an_index_of_another_encoder_is_not_searched(sources: Sources, target: P
 
 
 def test_threads_agree(base: KnowledgeBase) -> None:
-    questions = ["which salt should I use in the dishwasher", "E24 in the tub",
-                 "what is the capital of France", "how long may I send it back"] * 10
+    questions = [
+        "which salt should I use in the dishwasher",
+        "E24 in the tub",
+        "what is the capital of France",
+        "how long may I send it back",
+    ] * 10
     alone = [base.answer(question) for question in questions]
 
     with ThreadPoolExecutor(8) as pool:
@@ -159,8 +175,9 @@ def test_releases_change_under_readers(sources: Sources, target: Path) -> None:
             seen.add(result.release)
             for source in result.sources:
                 article = base.article(source.article_id)
-                if article is None or (base.release == result.release
-                                       and article.version != source.version):
+                if article is None or (
+                    base.release == result.release and article.version != source.version
+                ):
                     wrong.append(source)
             if base.degraded:
                 wrong.append(base.degraded)
@@ -188,8 +205,18 @@ def test_releases_change_under_readers(sources: Sources, target: Path) -> None:
 
 
 def test_hostile_questions(base: KnowledgeBase) -> None:
-    for text in ("", " ", "\x00", "e" * 100_000, "🙂" * 3000, "' OR 1=1 --", "<script>", "\u202e",
-                 "/restart{}", "E24 " * 2000):
+    for text in (
+        "",
+        " ",
+        "\x00",
+        "e" * 100_000,
+        "🙂" * 3000,
+        "' OR 1=1 --",
+        "<script>",
+        "\u202e",
+        "/restart{}",
+        "E24 " * 2000,
+    ):
         result = base.answer(text)
         assert isinstance(result, Answer | Clarify | Abstention)
         assert 0 <= result.probability <= 1

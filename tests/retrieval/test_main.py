@@ -19,9 +19,19 @@ Run = Callable[..., int]
 @pytest.fixture
 def run(sources: Sources, tmp_path: Path, encoder_folder: Path) -> Run:
     def run(*arguments: str) -> int:
-        return main(["--knowledge", str(sources.articles), "--index", str(tmp_path / "index"),
-                     "--encoder", str(encoder_folder), "--questions", str(tmp_path / "evaluation"),
-                     *arguments])
+        return main(
+            [
+                "--knowledge",
+                str(sources.articles),
+                "--index",
+                str(tmp_path / "index"),
+                "--encoder",
+                str(encoder_folder),
+                "--questions",
+                str(tmp_path / "evaluation"),
+                *arguments,
+            ]
+        )
 
     return run
 
@@ -50,8 +60,9 @@ def test_an_abstention_has_its_own_exit_code(run: Run, capsys: pytest.CaptureFix
     assert "Standing water" not in shown  # what was considered is named, not quoted
 
 
-def test_refusals_say_file_line_and_cure(run: Run, write: Write,
-                                         capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals_say_file_line_and_cure(
+    run: Run, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = write("broken", products=["toaster"])
 
     for command in ("check", "build"):
@@ -89,8 +100,9 @@ def test_rolling_back(run: Run, capsys: pytest.CaptureFixture[str], write: Write
     assert shown.out.startswith("serving release ")
 
 
-def test_the_encoder_is_exported_once(run: Run, capsys: pytest.CaptureFixture[str],
-                                      monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_encoder_is_exported_once(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert run("export-encoder") == 0
     assert "sound already" in capsys.readouterr().out
     monkeypatch.setenv("AFTERCARE_ENCODER_MODEL", str(tmp_path))

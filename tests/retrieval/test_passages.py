@@ -17,7 +17,8 @@ def test_titles_symptoms_and_windows(sources: Sources) -> None:
 
     assert found[0].text == "The dishwasher does not drain"
     assert [p.text for p in found[1:4]] == [
-        f"The dishwasher does not drain: {symptom}" for symptom in drain.symptoms]
+        f"The dishwasher does not drain: {symptom}" for symptom in drain.symptoms
+    ]
     assert {p.anchor for p in found[:4]} == {""}
     filters = [p.text for p in found if p.anchor == "filter"]
     assert filters[0] == "The dishwasher does not drain. Clean the filter"
@@ -34,8 +35,11 @@ def test_error_codes_stay_in_the_passages(sources: Sources) -> None:
     raise AssertionError("no sample article names a code")
 
 
-words = st.lists(st.sampled_from(["drain", "E24.", "tub", "hose!", "see", "it?\n", "ok.\n\n"]),
-                 min_size=1, max_size=400)
+words = st.lists(
+    st.sampled_from(["drain", "E24.", "tub", "hose!", "see", "it?\n", "ok.\n\n"]),
+    min_size=1,
+    max_size=400,
+)
 
 
 @given(words)
@@ -47,7 +51,7 @@ def test_windows_lose_and_repeat_nothing(tokens: list[str]) -> None:
     assert all(len(piece.split()) < 60 + 20 for _, piece in cut)
     assert all(len(piece.split()) >= 20 for _, piece in cut[1:])
     for start, piece in cut:
-        assert text.split()[start:start + len(piece.split())] == piece.split()
+        assert text.split()[start : start + len(piece.split())] == piece.split()
 
 
 def test_a_short_section_is_quoted_whole() -> None:

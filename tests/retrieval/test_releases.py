@@ -46,17 +46,24 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
-def test_the_manifest_says_what_built_it(two: tuple[str, str], target: Path,
-                                         hashing: HashingEncoder) -> None:
+def test_the_manifest_says_what_built_it(
+    two: tuple[str, str], target: Path, hashing: HashingEncoder
+) -> None:
     folder = target / "releases" / two[1]
     manifest = read_manifest(folder)
 
     assert manifest["created_at"] == "2026-11-22T12:01:00Z"
     assert manifest["encoder"] == hashing.fingerprint
-    assert set(manifest["articles"]) == {"dishwasher-does-not-drain", "coffee-machine-descale",
-                                         "returns", "goodwill", "dishwasher-noise"}
+    assert set(manifest["articles"]) == {
+        "dishwasher-does-not-drain",
+        "coffee-machine-descale",
+        "returns",
+        "goodwill",
+        "dishwasher-noise",
+    }
     assert set(manifest["files"]) == {
-        f.relative_to(folder).as_posix() for f in files_of(folder)} - {"manifest.json"}
+        f.relative_to(folder).as_posix() for f in files_of(folder)
+    } - {"manifest.json"}
     for name, described in manifest["files"].items():
         assert (folder / name).stat().st_size == described["bytes"]
         assert len(described["sha256"]) == 64
@@ -71,8 +78,9 @@ def test_the_newest_is_served(two: tuple[str, str], target: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "grow"])
-def test_damage_to_any_file_is_refused(two: tuple[str, str], target: Path, damage: str,
-                                       caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_to_any_file_is_refused(
+    two: tuple[str, str], target: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """FAISS loads most damaged files without a word, and answers wrongly ever after."""
     folder = target / "releases" / two[1]
     sound = target.parent / "sound"
@@ -106,22 +114,30 @@ def test_damage_to_any_file_is_refused(two: tuple[str, str], target: Path, damag
     assert load_current(target).degraded is None
 
 
-def test_what_was_deleted_does_not_come_back(two: tuple[str, str], target: Path,
-                                             hashing: HashingEncoder) -> None:
+def test_what_was_deleted_does_not_come_back(
+    two: tuple[str, str], target: Path, hashing: HashingEncoder
+) -> None:
     """An older release steps in, but without the article that was withdrawn since."""
     (target / "releases" / two[1] / "vectors.faiss").unlink()
     release = load_current(target)
 
     assert release.id == two[0]
     assert "dishwasher-add-salt" not in release.index.articles
-    assert {release.index.passages[row].article_id
-            for row in release.index.rows(None, "agent")} == {
-        "dishwasher-does-not-drain", "coffee-machine-descale", "returns", "goodwill"}
+    assert {
+        release.index.passages[row].article_id for row in release.index.rows(None, "agent")
+    } == {"dishwasher-does-not-drain", "coffee-machine-descale", "returns", "goodwill"}
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"release": "../..", "articles": []}',
-                                     b'{"release": "20260101T000000000000Z-0123456789abcdef", '
-                                     b'"articles": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"\xff",
+        b'{"release": "../..", "articles": []}',
+        b'{"release": "20260101T000000000000Z-0123456789abcdef", "articles": []}',
+    ],
+)
 def test_a_damaged_pointer_is_survived(two: tuple[str, str], target: Path, content: bytes) -> None:
     (target / "current").write_bytes(content)
     release = load_current(target)
@@ -150,7 +166,6 @@ def test_a_release_of_another_version_is_refused(two: tuple[str, str], target: P
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
 
-
     digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()[:16]
     other = folder.rename(folder.with_name(f"20270101T000000000000Z-{digest}"))
     with pytest.raises(IndexDamaged, match="format 99"):
@@ -158,15 +173,21 @@ def test_a_release_of_another_version_is_refused(two: tuple[str, str], target: P
 
 
 def test_old_releases_go(sources: Sources, target: Path, hashing: HashingEncoder) -> None:
-    built = [build(sources, target, hashing, NOW + timedelta(minutes=n), force=True).release
-             for n in range(5)]
+    built = [
+        build(sources, target, hashing, NOW + timedelta(minutes=n), force=True).release
+        for n in range(5)
+    ]
 
     assert sorted(p.name for p in (target / "releases").iterdir()) == built[-KEPT:]
 
 
-def test_a_failed_write_leaves_nothing(two: tuple[str, str], target: Path, sources: Sources,
-                                       hashing: HashingEncoder,
-                                       monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_nothing(
+    two: tuple[str, str],
+    target: Path,
+    sources: Sources,
+    hashing: HashingEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -191,5 +212,3 @@ def test_rolling_back(two: tuple[str, str], target: Path) -> None:
     with pytest.raises(IndexDamaged):
         roll_back(target)
     assert current_id(target) == two[1]
-
-

@@ -9,35 +9,44 @@ import pytest
 from retrieval.words import codes, terms
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("It doesn’t drain, the drains are blocked!", ["drain", "drain", "block"]),
-    ("Error E24 / e-24 / E 24", ["error", "e24", "e24", "e24"]),
-    ("HM-D450 hm d450", ["hm", "d450", "hm", "d450"]),
-    ("the programme, my program", ["program", "program"]),
-    ("a 30 day window", ["30", "day", "window"]),
-    ("Ｅ２４", ["e24"]),  # full-width letters, as some keyboards type them
-    ("snake_case", ["snake", "case"]),
-    ("is it what the", []),
-    ("", []),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It doesn’t drain, the drains are blocked!", ["drain", "drain", "block"]),
+        ("Error E24 / e-24 / E 24", ["error", "e24", "e24", "e24"]),
+        ("HM-D450 hm d450", ["hm", "d450", "hm", "d450"]),
+        ("the programme, my program", ["program", "program"]),
+        ("a 30 day window", ["30", "day", "window"]),
+        ("Ｅ２４", ["e24"]),  # full-width letters, as some keyboards type them
+        ("snake_case", ["snake", "case"]),
+        ("is it what the", []),
+        ("", []),
+    ],
+)
 def test_terms(text: str, expected: list[str]) -> None:
     assert terms(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("it shows E24 and e-25", {"e24", "e25"}),
-    ("F 05?", {"f05"}),
-    ("I have a 30 day old one, order A-10482", set()),
-    ("H0", {"h0"}),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("it shows E24 and e-25", {"e24", "e25"}),
+        ("F 05?", {"f05"}),
+        ("I have a 30 day old one, order A-10482", set()),
+        ("H0", {"h0"}),
+    ],
+)
 def test_codes(text: str, expected: set[str]) -> None:
     assert codes(text) == expected
 
 
 def test_stemming_from_many_threads() -> None:
     """A shared Snowball stemmer mixes up the words of threads that use it together."""
-    words = [f"{stem}{ending}" for stem in ("drain", "clean", "wash", "leak")
-             for ending in ("", "s", "ed", "ing")] * 200
+    words = [
+        f"{stem}{ending}"
+        for stem in ("drain", "clean", "wash", "leak")
+        for ending in ("", "s", "ed", "ing")
+    ] * 200
     alone = [terms(word) for word in words]
 
     with ThreadPoolExecutor(8) as pool:

@@ -29,8 +29,10 @@ def said(text: str, author: Author = Author.CUSTOMER, number: int = 1) -> Messag
         ("I will sue you", ["Speaks of legal rights"]),
         ("What about my statutory guarantee", ["Speaks of legal rights"]),
         ("IT IS STILL BROKEN", ["Wrote in capitals"]),
-        ("THIS IS USELESS, THE THIRD TIME", ["Strong words", "Repeated contact",
-                                             "Wrote in capitals"]),
+        (
+            "THIS IS USELESS, THE THIRD TIME",
+            ["Strong words", "Repeated contact", "Wrote in capitals"],
+        ),
         ("My name is Sue", []),
         ("Our tennis court is next to it", []),
         ("My dishwasher does not drain", []),

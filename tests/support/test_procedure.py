@@ -88,8 +88,11 @@ def test_no_step_twice_and_always_an_end(names: list[str], data: st.DataObject) 
     """Whatever customers answer, whatever was met before, in whatever article."""
     steps = [step(name) for name in names]
     tried = [
-        met(data.draw(st.sampled_from("abcdefgh")), data.draw(st.sampled_from(Outcome)),
-            data.draw(st.sampled_from([ARTICLE, "another"])))
+        met(
+            data.draw(st.sampled_from("abcdefgh")),
+            data.draw(st.sampled_from(Outcome)),
+            data.draw(st.sampled_from([ARTICLE, "another"])),
+        )
         for _ in range(data.draw(st.integers(0, 4)))
     ]
     for _ in range(len(steps) + 1):
@@ -105,8 +108,11 @@ def test_no_step_twice_and_always_an_end(names: list[str], data: st.DataObject) 
 
 
 NAMED = [
-    step("filter", "Clean the filter"), step("hose", "Check the drain hose"),
-    step("pump", "Listen to the pump"), step("restart", "Restart"), step("end", "Clean the end"),
+    step("filter", "Clean the filter"),
+    step("hose", "Check the drain hose"),
+    step("pump", "Listen to the pump"),
+    step("restart", "Restart"),
+    step("end", "Clean the end"),
 ]
 
 
@@ -132,8 +138,13 @@ def test_what_was_done_already(text: str, steps: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "still"),
-    [("it still leaks", True), ("same problem", True), ("it keeps stopping", True),
-     ("it leaks", False), ("", False)],
+    [
+        ("it still leaks", True),
+        ("same problem", True),
+        ("it keeps stopping", True),
+        ("it leaks", False),
+        ("", False),
+    ],
 )
 def test_a_fault_that_has_not_gone_away(text: str, still: bool) -> None:
     """Told again, it is not a new one."""

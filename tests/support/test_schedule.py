@@ -13,9 +13,12 @@ TABLE: dict[str, Any] = {
     "time_zone": "Europe/Berlin",
     "place": "Berlin time",
     "hours": {
-        "monday": ["08:00", "18:00"], "tuesday": ["08:00", "18:00"],
-        "wednesday": ["08:00", "18:00"], "thursday": ["08:00", "18:00"],
-        "friday": ["08:00", "18:00"], "saturday": ["09:00", "14:00"],
+        "monday": ["08:00", "18:00"],
+        "tuesday": ["08:00", "18:00"],
+        "wednesday": ["08:00", "18:00"],
+        "thursday": ["08:00", "18:00"],
+        "friday": ["08:00", "18:00"],
+        "saturday": ["09:00", "14:00"],
     },
 }
 HOURS: OpeningHours = read_opening_hours(TABLE)

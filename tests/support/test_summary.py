@@ -20,8 +20,20 @@ from support.summary import Known, make_packet, restated, without_notes
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TALK = Conversation("c", Channel.WEB, "customer", Status.BOT, None, AT)
 BOUGHT = Purchase(
-    "A-10482", "dishwasher", "HM-D450", "HM-D450-2207-00318", "Anna Berg", "anna@example.org",
-    "10115", None, "DE", date(2026, 10, 1), date(2026, 10, 9), 64900, "EUR", "card",
+    "A-10482",
+    "dishwasher",
+    "HM-D450",
+    "HM-D450-2207-00318",
+    "Anna Berg",
+    "anna@example.org",
+    "10115",
+    None,
+    "DE",
+    date(2026, 10, 1),
+    date(2026, 10, 9),
+    64900,
+    "EUR",
+    "card",
 )
 
 
@@ -39,8 +51,9 @@ def fact(name: str, value: str, status: FactStatus = FactStatus.CUSTOMER_SAYS) -
 def tried(title: str, outcome: Outcome) -> LedgerEntry:
     """A line of the ledger."""
     decided = None if outcome is Outcome.SHOWN else "m3"
-    return LedgerEntry("drain", "1a2b", "It does not drain", title, title, outcome, "m1", decided,
-                       AT)
+    return LedgerEntry(
+        "drain", "1a2b", "It does not drain", title, title, outcome, "m1", decided, AT
+    )
 
 
 def request(trigger: Trigger = Trigger.CUSTOMER_ASKED) -> HandoffRequest:
@@ -52,18 +65,36 @@ FULL = Known(
     conversation=TALK,
     transcript=[
         said(1, "My dishwasher leaves water in the tub, this is the third time I write"),
-        said(2, "Clean the filter.", Author.BOT, citations=[
-            {"article": "drain", "title": "It does not drain", "section": "filter",
-             "section_title": "Clean the filter", "version": "1a2b", "score": 0.9}]),
+        said(
+            2,
+            "Clean the filter.",
+            Author.BOT,
+            citations=[
+                {
+                    "article": "drain",
+                    "title": "It does not drain",
+                    "section": "filter",
+                    "section_title": "Clean the filter",
+                    "version": "1a2b",
+                    "score": 0.9,
+                }
+            ],
+        ),
         said(3, "still the same, I will talk to my lawyer"),
     ],
-    facts={f.name: f for f in (
-        fact("product_type", "dishwasher"), fact("symptom", "water left in the tub"),
-        fact("order_number", "A-10482", FactStatus.VERIFIED), fact("remedy", "repair"),
-        fact("serial_number", "", FactStatus.UNKNOWN),
-    )},
+    facts={
+        f.name: f
+        for f in (
+            fact("product_type", "dishwasher"),
+            fact("symptom", "water left in the tub"),
+            fact("order_number", "A-10482", FactStatus.VERIFIED),
+            fact("remedy", "repair"),
+            fact("serial_number", "", FactStatus.UNKNOWN),
+        )
+    },
     ledger=[
-        tried("Clean the filter", Outcome.DID_NOT_HELP), tried("Check the hose", Outcome.SHOWN),
+        tried("Clean the filter", Outcome.DID_NOT_HELP),
+        tried("Check the hose", Outcome.SHOWN),
     ],
     cases=[Case("W-000005", CaseKind.WARRANTY, CaseStatus.OPEN, "c", "A-10482", {}, "m3", AT)],
     purchase=BOUGHT,
@@ -91,16 +122,21 @@ def test_all_that_is_known_is_in_it() -> None:
     assert packet["trigger"]["quote"] == "still the same, I will talk to my lawyer"
     assert packet["customer"]["proof"] == "proved for order A-10482"
     assert packet["product"] == {
-        "type": "dishwasher", "model": "HM-D450", "serial": "HM-D450-2207-00318",
-        "delivered_on": "2026-10-09", "warranty": {"text": FULL.warranty},
+        "type": "dishwasher",
+        "model": "HM-D450",
+        "serial": "HM-D450-2207-00318",
+        "delivered_on": "2026-10-09",
+        "warranty": {"text": FULL.warranty},
     }
     assert [(t["step"], t["outcome"]) for t in packet["tried"]] == [
-        ("Clean the filter", "did not help"), ("Check the hose", "shown"),
+        ("Clean the filter", "did not help"),
+        ("Check the hose", "shown"),
     ]
     assert packet["wish"]["remedy"] == "repair"
     assert {e["text"] for e in packet["feelings"]} == {"Repeated contact", "Speaks of legal rights"}
     assert [q["text"] for q in packet["open_questions"]] == [
-        "Serial number: asked, the customer does not have it.", "Did “Check the hose” help?",
+        "Serial number: asked, the customer does not have it.",
+        "Did “Check the hose” help?",
     ]
     assert packet["urgency"]["level"] == "high"
     assert packet["suggestions"]["articles"] == [
@@ -134,9 +170,7 @@ def test_one_message_is_enough() -> None:
     known = Known(TALK, [said(1, "I want to talk to a person")])
     packet = make_packet(known, request(), known.transcript[0], "H-000012", AT)
     assert [s["messages"] for s in packet["summary"]] == [["m1"]] * 3
-    assert packet["summary"][0]["text"] == (
-        "The customer began with: “I want to talk to a person”"
-    )
+    assert packet["summary"][0]["text"] == ("The customer began with: “I want to talk to a person”")
     assert packet["open_questions"] == [{"text": "Which product is it?", "messages": ["m1"]}]
 
 
@@ -167,8 +201,23 @@ def test_every_trigger_has_its_words(trigger: Trigger) -> None:
 def test_the_third_handoff_is_urgent_for_that_reason() -> None:
     """Whoever is passed around is not put at the end of the line again."""
     ended = Handoff(
-        "h", "H-000001", "c", HandoffState.COMPLETED, Trigger.CUSTOMER_ASKED, "r", Urgency.NORMAL,
-        False, "m1", {}, "a", AT, None, AT, AT, AT, "solved",
+        "h",
+        "H-000001",
+        "c",
+        HandoffState.COMPLETED,
+        Trigger.CUSTOMER_ASKED,
+        "r",
+        Urgency.NORMAL,
+        False,
+        "m1",
+        {},
+        "a",
+        AT,
+        None,
+        AT,
+        AT,
+        AT,
+        "solved",
     )
     known = replace(FULL, transcript=[said(1, "Hello")], earlier=[ended, ended])
     urgency = make_packet(known, request(), None, "H-000003", AT)["urgency"]
@@ -210,12 +259,18 @@ def test_every_sentence_has_its_message(
     asked: bool,
 ) -> None:
     """Whatever was said: no error, no sentence without a source, no source that is not there."""
-    transcript = [said(1, "Hello"), *(said(n, t, a) for n, (t, a) in enumerate(talk, 4)),
-                  said(3, "Bye")]
+    transcript = [
+        said(1, "Hello"),
+        *(said(n, t, a) for n, (t, a) in enumerate(talk, 4)),
+        said(3, "Bye"),
+    ]
     known = Known(
-        TALK, transcript, {n: fact(n, v, s) for n, (v, s) in told.items()},
+        TALK,
+        transcript,
+        {n: fact(n, v, s) for n, (v, s) in told.items()},
         [tried(f"Step {n}", outcome) for n, outcome in enumerate(outcomes)],
-        purchase=BOUGHT if owner else None, warranty=FULL.warranty if owner else None,
+        purchase=BOUGHT if owner else None,
+        warranty=FULL.warranty if owner else None,
     )
     packet = make_packet(known, request(trigger), transcript[0] if asked else None, "H-1", AT)
 

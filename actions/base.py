@@ -12,6 +12,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import Action, Tracker
 from rasa_sdk.types import DomainDict
 
+from actions import metrics
 from actions.policies import Policies, Products
 from actions.turn import LISTEN, Turn
 from retrieval.knowledge_base import KnowledgeBase
@@ -95,6 +96,7 @@ class SupportAction(Action):
                 buttons=[{"title": b.title, "payload": b.payload} for b in one.buttons],
                 json_message=one.extras.to_wire(),
             )
+        metrics.ACTION_SECONDS.labels(action=self.name()).observe(time.perf_counter() - started)
         log.info(
             "action done", action=self.name(), conversation=turn.conversation,
             message=turn.message, intent=turn.intent, uttered=len(turn.said),

@@ -11,6 +11,7 @@ import traceback
 from typing import Any
 
 import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 from sanic import Request, Sanic
@@ -41,6 +42,11 @@ def create_app(executor: ActionExecutor, tools: Tools) -> Sanic[Any, Any]:
         status = {"status": "ok" if fault is None else "degraded",
                   "knowledge": tools.knowledge.release}  # fmt: skip
         return json_response(status if fault is None else status | {"reason": fault})
+
+    @app.get("/metrics")
+    async def figures(_: Request) -> HTTPResponse:
+        """Prometheus figures of this process; loopback only, like everything here."""
+        return HTTPResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     @app.post("/webhook")
     async def webhook(request: Request) -> HTTPResponse:

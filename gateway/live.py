@@ -71,8 +71,7 @@ class Live:
             yield subscription
         finally:
             del self._agents[subscription]
-            if (conversation := self._watching.pop(subscription, None)) is not None:
-                self._tell_watchers(conversation)
+            self.unwatch(subscription)
 
     def changed(self, conversation: str) -> None:
         """Something was stored in that conversation."""
@@ -130,6 +129,11 @@ class Live:
         if before is not None and before != conversation:
             self._tell_watchers(before)
         self._tell_watchers(conversation)
+
+    def unwatch(self, subscription: Subscription) -> None:
+        """The agent looks at no conversation any more."""
+        if (conversation := self._watching.pop(subscription, None)) is not None:
+            self._tell_watchers(conversation)
 
     def _tell_watchers(self, conversation: str) -> None:
         watchers = [s for s, watched in self._watching.items() if watched == conversation]

@@ -83,6 +83,7 @@ def export_encoder(settings: Settings) -> None:
         "Writing the encoder",
         [APP_PYTHON, "-m", "retrieval", "--encoder", folder, "export-encoder"],
         "export-encoder.log",
+        environment_of_parts(settings),
     )
     _keep("encoder", fingerprint)
 

@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(options: argparse.Namespace) -> int:
-    named = os.environ.get("AFTERCARE_ENCODER_MODEL")
-    sha256 = os.environ.get("AFTERCARE_ENCODER_SHA256", WEIGHTS_SHA256)
+    named = os.environ.get("AFTERCARE_ENCODER_MODEL") or None
+    sha256 = os.environ.get("AFTERCARE_ENCODER_SHA256") or WEIGHTS_SHA256
     began = time.monotonic()
     print("loading the model, exporting and comparing (about 20 s) ...", flush=True)
     written = export(options.encoder, Path(named) if named else None, sha256, options.force)

@@ -359,7 +359,8 @@ def _suggested_reply(known: Known, request: HandoffRequest) -> str:
         lines.append("I have read your conversation with the assistant.")
     if tried:
         lines.append(f"You have already tried: {', '.join(tried)}; we will not repeat that.")
-    lines.append("Here is what I suggest next: ")
+    if request.trigger is not Trigger.HAZARD:
+        lines.append("Is that right, and is there anything I should know before I go on?")
     return " ".join(lines)
 
 

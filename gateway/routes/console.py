@@ -176,6 +176,8 @@ def console(
             found = await conversations.get(tx, conversation)
             handoff = await handoffs.open_of(tx, conversation)
             names = await agents.names(tx)
+            # A closed conversation still shows what was known when a person was asked for.
+            ever = [handoff] if handoff else await handoffs.of_conversation(tx, conversation)
             transcript = await conversations.transcript(tx, conversation)
             opened = await cases.of_conversation(tx, conversation)
         return {
@@ -186,7 +188,7 @@ def console(
                 "started_at": found.started_at.isoformat().replace("+00:00", "Z"),
             },
             "handoff": handoff_view(handoff, agent.id, names) if handoff else None,
-            "packet": handoff.packet if handoff else None,
+            "packet": ever[-1].packet if ever else None,
             "messages": [message_view(m, names) for m in transcript],
             "cases": [case_view(case) for case in opened],
         }
@@ -274,6 +276,8 @@ def console(
             kind, conversation = frame.get("type"), frame.get("conversation")
             if kind == "ping":
                 subscription.notify({"type": "pong"})
+            elif kind == "watch" and conversation is None:
+                live.unwatch(subscription)
             elif kind == "watch" and isinstance(conversation, str) and conversation.isalnum():
                 await _watch(subscription, conversation)
 
@@ -288,6 +292,7 @@ def console(
         live.watch(subscription, conversation)
         if seen:
             live.seen(conversation, last.seq)
+            live.queue_changed()  # it counts what nobody has read
 
     return router
 

@@ -19,6 +19,7 @@ export class View extends EventTarget {
   #entries = [] // of this conversation, in order: {id?, key?, seq, node, message}
   #repliesOf = null
   #typingTimer
+  #shown = 0 // px; where the scroller was last put
   #follow = true // the end of the log is in view, and stays so when something is added
 
   constructor() {
@@ -29,7 +30,8 @@ export class View extends EventTarget {
       this.#scroller.focus()
     }
     this.#scroller.onscroll = () => {
-      this.#follow = this.#atEnd()
+      // Where we scrolled to ourselves counts as the end: a long answer is shown from its start.
+      this.#follow = this.#atEnd() || Math.abs(this.#scroller.scrollTop - this.#shown) < 2
       if (this.#follow) this.#newest.hidden = true
     }
     new ResizeObserver(() => this.#follow && this.#toEnd()).observe(this.#scroller)
@@ -210,8 +212,13 @@ export class View extends EventTarget {
     return scrollHeight - scrollTop - clientHeight < NEAR_END
   }
 
+  /** The end in view; but of a last message longer than the view, its start. */
   #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight
+    const last = this.#entries.at(-1)
+    const { top } = this.#scroller.getBoundingClientRect()
+    const above = last ? last.node.getBoundingClientRect().top - top - 8 : Infinity
+    this.#scroller.scrollTop += Math.min(above, this.#scroller.scrollHeight)
+    this.#shown = this.#scroller.scrollTop
     this.#newest.hidden = true
   }
 

@@ -12,8 +12,8 @@ BOT_TESTS := $(if $(filter tests,$(T)),tests/bot,$(filter tests/bot%,$(T)))
 APP_TESTS := $(filter-out tests/bot%,$(T))
 
 .DEFAULT_GOAL := help
-.PHONY: help run prepare test check format train index bench storm agent import-purchases status \
-        lock migration environments clean
+.PHONY: help run prepare test check format train index bench storm agent import-purchases screenshots \
+        status lock migration environments clean
 
 help:  ## List these commands
 	@echo "make COMMAND, where COMMAND is:"
@@ -60,6 +60,12 @@ agent: environments  ## Add an agent: EMAIL=mira@example.org NAME=Mira
 import-purchases: environments  ## Import purchases: FILE=purchases.csv
 	@test -n "$(FILE)" || { echo 'Say which: make import-purchases FILE=purchases.csv' >&2; exit 2; }
 	@$(APP) -m operate purchases import "$(FILE)"
+
+screenshots: environments  ## Make the README's pictures anew, by the browser's tests
+	@$(APP) -m pytest -q tests/browser/test_first_conversation.py
+	@mkdir -p docs/images
+	@cp tests/artefacts/widget-step.png docs/images/widget.png
+	@cp tests/artefacts/console-packet.png docs/images/console.png
 
 status: environments  ## Say how the running parts are
 	@$(APP) -m operate status

@@ -90,7 +90,7 @@ class Shop:
 
     def press(self, title: str) -> None:
         """Press a quick reply."""
-        replies = self.chat.get_by_role("group", name="Quick replies")
+        replies = self.chat.get_by_role("region", name="Quick replies")
         replies.get_by_role("button", name=title, exact=True).click()
 
     def _look(self, request: object) -> None:

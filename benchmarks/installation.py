@@ -83,7 +83,7 @@ class Installation:
         self._supervisor: psutil.Process | None = None
 
     def __enter__(self) -> Self:
-        upgrade_database(self._settings.database_url)
+        upgrade_database(self._settings)
         add_agent(self._settings.database_url, self.agent[0], "Mira", self.agent[1])
         self.start()
         return self

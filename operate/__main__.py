@@ -134,7 +134,7 @@ def _index(_options: argparse.Namespace, _folder: Path) -> int:
 
 def _add_agent(options: argparse.Namespace, _folder: Path) -> int:
     settings = _settings()
-    prepare.upgrade_database(settings.database_url)
+    prepare.upgrade_database(settings)
     password = ask_password(options.password_stdin)
     agent = add_agent(settings.database_url, options.email, options.name, password)
     say(f"{agent.name} can sign in as {agent.email} at {settings.gateway_url}/console")
@@ -143,7 +143,7 @@ def _add_agent(options: argparse.Namespace, _folder: Path) -> int:
 
 def _import_purchases(options: argparse.Namespace, folder: Path) -> int:
     settings = _settings()
-    prepare.upgrade_database(settings.database_url)
+    prepare.upgrade_database(settings)
     number = import_purchases(settings.database_url, folder / options.file)
     say(f"Imported {number} purchases")
     return 0

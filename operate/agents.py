@@ -6,8 +6,8 @@ import sys
 from getpass import getpass
 
 import sqlalchemy as sa
-from argon2 import PasswordHasher
 
+from gateway.auth import hash_password
 from operate.steps import StepFailed
 from store import agents
 from store.database import Database
@@ -29,7 +29,7 @@ def add_agent(database_url: str, email: str, name: str, password: str) -> Agent:
         raise StepFailed("The name is what customers see: 1 to 100 characters.")
     if len(password) < MIN_PASSWORD_CHARACTERS:
         raise StepFailed(f"The password needs at least {MIN_PASSWORD_CHARACTERS} characters.")
-    return asyncio.run(_add(database_url, email, name.strip(), PasswordHasher().hash(password)))
+    return asyncio.run(_add(database_url, email, name.strip(), hash_password(password)))
 
 
 def ask_password(from_standard_input: bool) -> str:

@@ -40,18 +40,21 @@ def prepare(settings: Settings) -> None:
     Raises:
         StepFailed: One of the steps did not work.
     """
-    upgrade_database(settings.database_url)
+    upgrade_database(settings)
     # The featurizer inside the bot and the index share the encoder.
     export_encoder(settings)
     together(lambda: train(settings), lambda: build_index(settings))
 
 
-def upgrade_database(url: str) -> None:
-    """Bring the database to the newest tables; a new one gets the sample shop's purchases.
+def upgrade_database(settings: Settings) -> None:
+    """Bring the database to the newest tables.
+
+    A new one gets the purchases of the sample shop, unless the settings say otherwise.
 
     Raises:
         StepFailed: The database cannot be reached.
     """
+    url = settings.database_url
     config = Config(ROOT / "alembic.ini")
     config.attributes["url"] = url
     newest = ScriptDirectory.from_config(config).get_current_head()
@@ -67,7 +70,7 @@ def upgrade_database(url: str) -> None:
         ) from error
     say(f"Database: brought to revision {newest}")
     sample = ROOT / "sample" / "purchases.csv"
-    if before is None and sample.is_file():
+    if before is None and settings.sample_shop and sample.is_file():
         imported = import_purchases(url, sample)
         say(f"Database: imported {imported} purchases of the sample shop")
 

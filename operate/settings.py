@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     tracker_db: str = "sqlite:///var/trackers.db"
     knowledge_folder: Path = Path("var/knowledge")
     encoder_folder: Path = Path("var/encoder")
+    sample_shop: bool = True  # a new database gets the sample shop's purchases
 
     @property
     def gateway_url(self) -> str:

@@ -25,7 +25,7 @@ run: environments  ## Set up what is missing, start everything, stop it with Ctr
 prepare: environments  ## Set up what is missing, and start nothing
 	@$(APP) -m operate prepare
 
-test: environments  ## Run every test, or those of T=tests/store
+test: prepare  ## Run every test, or those of T=tests/store
 	@failed=; \
 	if [ -n "$(APP_TESTS)" ]; then $(APP) -m pytest --ignore=tests/bot $(APP_TESTS) || failed=1; fi; \
 	if [ -n "$(BOT_TESTS)" ]; then $(RASA) -m pytest $(BOT_TESTS) || failed=1; fi; \
@@ -47,10 +47,10 @@ train: environments  ## Train the bot
 index: environments  ## Read the articles into the knowledge index
 	@$(APP) -m operate index
 
-bench: environments  ## Measure answers, latency and load
+bench: prepare  ## Measure answers, latency and load
 	@$(APP) -m benchmarks
 
-storm: environments  ## Kill the processes at random under load: KILLS=100
+storm: prepare  ## Kill the processes at random under load: KILLS=100
 	@$(APP) -m benchmarks.storm --kills $(KILLS)
 
 agent: environments  ## Add an agent: EMAIL=mira@example.org NAME=Mira
@@ -61,7 +61,7 @@ import-purchases: environments  ## Import purchases: FILE=purchases.csv
 	@test -n "$(FILE)" || { echo 'Say which: make import-purchases FILE=purchases.csv' >&2; exit 2; }
 	@$(APP) -m operate purchases import "$(FILE)"
 
-screenshots: environments  ## Make the README's pictures anew, by the browser's tests
+screenshots: prepare  ## Make the README's pictures anew, by the browser's tests
 	@$(APP) -m pytest -q tests/browser/test_first_conversation.py
 	@mkdir -p docs/images
 	@cp tests/artefacts/widget-step.png docs/images/widget.png

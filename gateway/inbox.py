@@ -62,7 +62,7 @@ class Inbox:
         self._now, self._settings = now, settings
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
-        self._notices: set[asyncio.Task[None]] = set()
+        self._notices: dict[str, asyncio.Task[None]] = {}  # by message
         self._turns = asyncio.Semaphore(settings.turns_in_flight)
 
     async def start(self) -> None:
@@ -79,7 +79,7 @@ class Inbox:
 
     async def stop(self) -> None:
         """Stop working; what is unfinished stays in the store."""
-        tasks = [*self._workers.values(), *self._notices]
+        tasks = [*self._workers.values(), *self._notices.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -206,6 +206,7 @@ class Inbox:
             at = self._now()
             await conversations.mark_handled(tx, message.id, at, seen=False)
             await self._desk.more_was_said(tx, message, status, at)
+        self._settled(message)
         self._desk.announce(message.conversation)
         return False
 
@@ -284,6 +285,7 @@ class Inbox:
                     await self._desk.open(tx, message.conversation, request, message, at)
             elif handled:
                 await self._desk.refresh_packet(tx, message.conversation)
+        self._settled(message)
         if not answered or request is not None:
             self._desk.announce(message.conversation)
         if answered:
@@ -293,8 +295,13 @@ class Inbox:
     def _promise_notice(self, message: Message) -> None:
         """See to it that the customer hears something within 8 seconds, whatever is down."""
         task = asyncio.create_task(self._notice(message))
-        self._notices.add(task)
-        task.add_done_callback(self._notices.discard)
+        self._notices[message.id] = task
+        task.add_done_callback(lambda _: self._notices.pop(message.id, None))
+
+    def _settled(self, message: Message) -> None:
+        """The message is dealt with: no notice is due any more."""
+        if (task := self._notices.get(message.id)) is not None:
+            task.cancel()
 
     async def _notice(self, message: Message) -> None:
         due = message.at + timedelta(seconds=self._settings.notice_after_seconds)

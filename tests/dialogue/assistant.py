@@ -5,7 +5,6 @@ depends on has changed since the last time.
 """
 
 import asyncio
-import hashlib
 import os
 import signal
 import socket
@@ -21,8 +20,8 @@ from uuid import uuid4
 
 import httpx
 
-from retrieval.building import Sources, build
-from retrieval.encoder import OnnxEncoder
+from operate import prepare
+from operate.settings import read_settings
 from store import cases as case_store
 from store import conversations, ledger, purchases
 from store import facts as fact_store
@@ -39,20 +38,9 @@ START_SECONDS = 180
 
 def trained_model() -> Path:
     """The model of the project's own training files, trained if they have changed."""
-    digest = hashlib.sha256()
-    for file in sorted([
-        ROOT / "config.yml", ROOT / "domain.yml",
-        *ROOT.glob("data/**/*.yml"), *ROOT.glob("bot/*.py"),
-    ]):  # fmt: skip
-        digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
-    model = ROOT / "models" / f"tests-{digest.hexdigest()[:16]}.tar.gz"
-    if not model.exists():
-        command = [str(RASA), "train", "--out", "models", "--fixed-model-name", model.name]
-        done = subprocess.run(
-            command, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=900
-        )
-        assert model.exists(), f"rasa train failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-    return model
+    prepare.make_settings()
+    prepare.train(read_settings())
+    return max((ROOT / "models").glob("*.tar.gz"), key=lambda model: model.stat().st_mtime)
 
 
 class Assistant:
@@ -61,7 +49,7 @@ class Assistant:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.database_url = f"sqlite+aiosqlite:///{folder / 'aftercare.db'}"
-        self.knowledge = folder / "knowledge"
+        self.knowledge = ROOT / "var/knowledge"
         self.actions_port, self.rasa_port = _free_port(), _free_port()
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.rasa_port}/dialogue",
@@ -72,10 +60,7 @@ class Assistant:
     def start(self) -> None:
         """Prepare store and articles, then start both processes and wait until they answer."""
         model = trained_model()
-        questions = ROOT / "evaluation/retrieval"
-        sources = Sources(ROOT / "knowledge", questions / "tuning.yml", questions / "holdout.yml")
-        encoder = OnnxEncoder.load(ROOT / "var/encoder")
-        build(sources, self.knowledge, encoder, datetime.now(UTC))
+        prepare.build_index(read_settings())
         asyncio.run(self._prepare_store())
         self._run("actions", [sys.executable, "-m", "actions"])
         self._run("rasa", [

@@ -13,6 +13,7 @@ from rasa_sdk.interfaces import Action, Tracker
 from rasa_sdk.types import DomainDict
 
 from actions import metrics
+from actions.limits import person_due
 from actions.policies import Policies, Products
 from actions.turn import LISTEN, Turn
 from retrieval.knowledge_base import KnowledgeBase
@@ -86,9 +87,11 @@ class SupportAction(Action):
             turn.tx = tx
             turn.facts = await fact_store.known(tx, turn.conversation)
             turn.purchase = await purchases.proved(tx, turn.conversation)
-            if answers_directly(tracker):
+            direct = answers_directly(tracker)
+            if direct:
                 await note_facts(turn, self.tools.policies.products)
-            await self.act(turn)
+            if not (direct and await person_due(turn)):
+                await self.act(turn)
         self.settle(turn)
         for one in turn.said:
             dispatcher.utter_message(

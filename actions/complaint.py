@@ -36,7 +36,16 @@ class OpenComplaint(SupportAction):
         turn.start_form("complaint_form", wanted_remedy=remedy)
 
     async def _more(self, turn: Turn) -> None:
-        await add_words(turn)
+        number = await add_words(turn)
+        count = int(turn.slots.get("invalid_answers") or 0) + 1
+        if count >= self.tools.policies.dialogue.invalid_answers_before_offer:
+            # Said twice instead of a wish: enough is known for a person to begin.
+            turn.say("utter_complaint_passed_on", number=number)
+            turn.hand_over(
+                Trigger.COMPLAINT, f"Complaint {number}: somebody not involved has to look at it."
+            )
+            return
+        turn.set("invalid_answers", count)
         turn.say("utter_complaint_added")
 
 

@@ -4,12 +4,13 @@ from typing import ClassVar
 
 from actions.base import SupportAction, Tools
 from actions.complaint import add_words
+from actions.knowledge import Result
 from actions.troubleshooting import Guiding
 from actions.turn import FORM_SLOTS, TALK_TO_A_PERSON, WHAT_I_DO, Said, Turn
 from store import feedback
 from support.handoff import Trigger
 from support.procedure import Outcome
-from support.purchase import canonical_order_number
+from support.purchase import canonical_order_number, is_order_number
 from support.reply import Button, Extras, read_reply
 
 
@@ -29,6 +30,50 @@ class Reply(SupportAction):
     async def act(self, turn: Turn) -> None:
         # Inside a form the form asks its question right after this; a menu would lead away from it.
         turn.say(self._response, buttons=WHAT_I_DO if self._menu and turn.loop is None else ())
+
+
+class Thank(SupportAction):
+    """Thanks: a "no" after it means that there is nothing else."""
+
+    action_name = "action_thank"
+    keeps_question = True
+
+    async def act(self, turn: Turn) -> None:
+        if turn.loop is None:
+            turn.ask("anything_else")
+        turn.say("utter_thank")
+
+
+class OffSubject(Guiding):
+    """What has nothing to do with the products: said so, and after a while a person reads it.
+
+    Other languages and typing at random also arrive here, so it counts as not understood.
+    """
+
+    counts = frozenset({"misunderstood"})
+    keeps_question = True
+
+    def __init__(self, tools: Tools, name: str, response: str, counting: bool) -> None:
+        super().__init__(tools)
+        self._name, self._response, self._counting = name, response, counting
+
+    def name(self) -> str:
+        """What the domain and the rules call it."""
+        return self._name
+
+    async def act(self, turn: Turn) -> None:
+        wordless = bool(turn.text) and not any(c.isalnum() for c in turn.text)
+        if turn.loop is not None or not (self._counting or wordless):
+            if turn.loop is None:
+                turn.set("misunderstood", 0)
+            turn.say(self._response, buttons=WHAT_I_DO if turn.loop is None else ())
+            return
+        count = int(turn.slots.get("misunderstood") or 0) + 1
+        if wordless or count >= self.tools.policies.dialogue.misunderstood_before_person:
+            await self.not_understood(turn)
+            return
+        turn.set("misunderstood", count)
+        turn.say(self._response, buttons=WHAT_I_DO)
 
 
 class RequestHuman(SupportAction):
@@ -158,6 +203,12 @@ class Affirm(Guiding):
                 await self.nothing_found(turn, ())
             case "works" if self.yes:
                 await self.solved(turn)
+            case "solved" if not self.yes:  # "no it doesn't", after all
+                await self.decided(turn, Outcome.DID_NOT_HELP)
+            case "anything_else" if not self.yes:
+                turn.say("utter_goodbye")
+            case "anything_else":
+                turn.say("utter_yes_to_what", buttons=WHAT_I_DO)
             case "person" if self.yes:
                 turn.hand_over(Trigger.CUSTOMER_ASKED, "The customer agreed to talk to a person.")
             case _:
@@ -201,6 +252,9 @@ class DontKnow(Guiding):
         turn.say("utter_not_knowing_is_fine", buttons=(*WHAT_I_DO[:1], TALK_TO_A_PERSON))
 
 
+_QUESTIONS_OPEN = ("which_product", "titles")  # a product named now completes the question
+
+
 class Inform(Guiding):
     """A fact without a wish: it answers what was asked last, or starts with the fault."""
 
@@ -210,7 +264,7 @@ class Inform(Guiding):
     async def consult(self, turn: Turn) -> None:
         question, choice = turn.question, turn.entity("choice")
         product = turn.entity("product_type")
-        if question.get("kind") == "which_product" and product:
+        if question.get("kind") in _QUESTIONS_OPEN and product:
             turn.found = await self.answer(question["question"], product)
         elif turn.text and choice is None and turn.loop is None:
             turn.found = await self.fault(turn, turn.text)
@@ -223,8 +277,10 @@ class Inform(Guiding):
             await self.chosen(turn, choice)
         elif choice is not None and await self.shown_step(turn) is not None:
             await self.decided(turn, Outcome.DID_NOT_HELP, jump=choice)
-        elif turn.question.get("kind") == "which_product" and turn.found is not None:
+        elif turn.question.get("kind") in _QUESTIONS_OPEN and isinstance(turn.found, Result):
             await self.respond(turn, turn.found, turn.question["question"])
+        elif is_order_number(turn.text):
+            turn.say("utter_fact_noted", buttons=WHAT_I_DO)
         elif turn.entity("product_type") and turn.fact("symptom") is None:
             await self.ask_for_fault(turn)
         elif turn.found is not None and turn.found.useful:
@@ -254,6 +310,9 @@ class NotUnderstood(Guiding):
     async def act(self, turn: Turn) -> None:
         if turn.loop is not None:
             turn.say("utter_not_understood_in_form")
+            return
+        if is_order_number(turn.text):
+            turn.say("utter_fact_noted", buttons=WHAT_I_DO)
             return
         if turn.found is not None and turn.found.useful:
             turn.set("misunderstood", 0)

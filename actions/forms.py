@@ -41,6 +41,10 @@ _ASKS = re.compile(
     r"^(?:what|how|when|where|why|who|which|is|are|can|could|do|does|did|will|would)\b|\?\s*$",
     re.IGNORECASE,
 )
+_OTHER_QUESTION = re.compile(
+    r"^(?:what|how|when|where|who|which|can|could|do|will|would)\b.*\?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
 NAME_WORDS = 4  # the longest name or address that is taken for one
 CLEARLY = 0.5  # confidence from which another intent than an answer is believed
 ASKED = 0.6  # and for a question in the place of free words
@@ -81,6 +85,7 @@ def hear(turn: Turn, question: Question) -> tuple[Heard, str]:
     answers = value is not None and (
         turn.intent == "correct_that"
         or (turn.intent != "request_human" and turn.confidence < CERTAINLY)
+        or value.casefold() == turn.text.casefold()  # nothing but the answer, an address for one
     )
     if turn.intent in CONTROL and clear and not answers:
         return Heard.ELSEWHERE, ""
@@ -99,6 +104,8 @@ def hear(turn: Turn, question: Question) -> tuple[Heard, str]:
     short = len(turn.text.split()) <= NAME_WORDS and not _ASKS.search(turn.text)
     if asked and not (question.name and short):
         return Heard.ELSEWHERE, ""
+    if question.free_text and not question.name and _OTHER_QUESTION.search(turn.text):
+        return (Heard.INVALID if turn.intent in PLAIN else Heard.ELSEWHERE), ""
     if question.free_text and turn.text:
         return Heard.VALUE, turn.text
     if turn.intent in PLAIN or not clear:

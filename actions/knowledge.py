@@ -168,11 +168,23 @@ class AnswerQuestion(Answering):
     async def act(self, turn: Turn) -> None:
         if turn.found is None:
             turn.say("utter_ask_your_question")
+        elif turn.loop is None and self._answered_before(turn):
+            turn.hand_over(
+                Trigger.REPEATED_QUESTION, "The same question came again after it was answered."
+            )
         elif not isinstance(turn.found, Answer) and self._is_elsewhere(turn):
             name = self.tools.policies.products.name(self.product(turn) or "")
             turn.say("utter_no_articles_for_product", product=name, buttons=(TALK_TO_A_PERSON,))
         else:
             await self.respond(turn, turn.found, turn.text)
+
+    def _answered_before(self, turn: Turn) -> bool:
+        """Whether the same words were answered with the same quotation a short while ago."""
+        return (
+            isinstance(turn.found, Answer)
+            and turn.asked_before()
+            and any(turn.found.source.quote in text for text in turn.heard)
+        )
 
     def _is_elsewhere(self, turn: Turn) -> bool:
         product = self.product(turn)

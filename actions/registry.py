@@ -13,10 +13,12 @@ from actions.conversation import (
     DontKnow,
     Inform,
     NotUnderstood,
+    OffSubject,
     Repeat,
     Reply,
     RequestHuman,
     StartOver,
+    Thank,
 )
 from actions.knowledge import AnswerQuestion
 from actions.returns import StartExchange, StartReturn, SubmitReturn, ValidateReturn
@@ -42,17 +44,14 @@ _CLASSES: tuple[type[SupportAction], ...] = (
     Affirm, AlreadyTried, AnswerQuestion, Cancel, CannotDoStep, CaseStatusAsked, ChasePromise,
     CheckWarranty, Correct, Deny, DontKnow, Inform, NotUnderstood, OpenComplaint, ProblemNotSolved,
     ProblemSolved, Repeat, ReportFault, RequestHuman, StartClaim, StartExchange, StartOver,
-    StartReturn, SubmitClaim, SubmitComplaint, SubmitFault, SubmitReturn, SubmitWarranty,
+    StartReturn, SubmitClaim, SubmitComplaint, SubmitFault, SubmitReturn, SubmitWarranty, Thank,
     ValidateClaim, ValidateComplaint, ValidateFault, ValidateReturn, ValidateWarranty,
 )  # fmt: skip
 _REPLIES = (  # action, response, with the menu of what the bot can do
     ("action_greet", "utter_greet", True),
     ("action_goodbye", "utter_goodbye", False),
-    ("action_thank", "utter_thank", False),
     ("action_what_i_can_do", "utter_what_i_can_do", True),
     ("action_bot_challenge", "utter_bot_challenge", True),
-    ("action_chitchat", "utter_chitchat", True),
-    ("action_out_of_scope", "utter_out_of_scope", True),
 )
 
 
@@ -61,6 +60,8 @@ def all_actions(tools: Tools) -> list[SupportAction]:
     return [
         *(make(tools) for make in _CLASSES),
         *(Reply(tools, name, response, menu) for name, response, menu in _REPLIES),
+        OffSubject(tools, "action_chitchat", "utter_chitchat", counting=False),
+        OffSubject(tools, "action_out_of_scope", "utter_out_of_scope", counting=True),
         *(PassOn(tools, errand) for errand in ERRANDS),
         TakeFeedback(tools, "action_praise", "utter_praise"),
         TakeFeedback(tools, "action_feedback", "utter_feedback"),

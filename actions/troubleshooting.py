@@ -1,6 +1,7 @@
 """Faults: the best procedure, one step at a time, never one twice."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 from actions.base import Tools
@@ -16,6 +17,7 @@ from support.handoff import Trigger
 from support.procedure import LedgerEntry, Outcome, Step, mentioned_steps, next_step, says_still
 from support.reply import Extras, StepCard
 from support.warranty import position, reason
+from support.wishes import unwanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ class Guiding(Answering):
             self.hazard(turn, found.result.source)
             return
         if found.procedure is None:
+            vague = isinstance(found.result, Answer) and found.result.source.kind == "policy"
+            if vague and turn.intent == "report_fault" and not turn.slots.get("abstentions"):
+                # "It's broken": what the shop does about repairs is no answer to a fault.
+                turn.set("abstentions", 1)
+                await self.ask_for_fault(turn)
+                return
             await self.respond(turn, found.result, found.symptom)
             return
         if found.inferred and found.product is not None:
@@ -167,10 +175,18 @@ class Guiding(Answering):
         entries = await ledger_store.entries(turn.tx, turn.conversation)
         # A turn that runs a second time has decided its step already.
         mine = next((e for e in reversed(entries) if e.decided_by == turn.message), None)
-        return await self.shown_step(turn) or mine
+        last = entries[-1] if entries else None
+        back = last if last is not None and last.outcome is Outcome.HELPED else None  # it came back
+        return await self.shown_step(turn) or mine or back
 
     async def no_step(self, turn: Turn) -> None:
         """Something was said about a step, and none is open."""
+        count = int(turn.slots.get("misunderstood") or 0) + 1
+        turn.set("misunderstood", count)
+        if count >= self.tools.policies.dialogue.misunderstood_before_person:
+            turn.say("utter_person_is_better")
+            turn.hand_over(Trigger.NO_ANSWER, f"Not solved, said {count} times, with no step open.")
+            return
         turn.ask("person")
         if turn.fact("symptom") is None:
             turn.say("utter_which_fault", buttons=(TALK_TO_A_PERSON,))
@@ -181,6 +197,7 @@ class Guiding(Answering):
         """It works: keep which step helped."""
         entries = await ledger_store.entries(turn.tx, turn.conversation)
         last = entries[-1] if entries else None
+        turn.ask("solved")
         if last is None:
             turn.say("utter_solved_without_steps")
             return
@@ -309,6 +326,11 @@ class ValidateFault(ValidateForm):
             )
         }
 
+    async def accepted(self, turn: Turn, slot: str, value: str) -> bool:
+        if turn.entity("symptom") or turn.entity("error_code"):
+            await turn.note("symptom", turn.text)  # the fault came with the product, in other words
+        return True
+
     def _by_model(self, turn: Turn) -> str | None:
         model = turn.entity("product_model")
         return self.tools.policies.products.models.get(model.upper()) if model else None
@@ -343,6 +365,9 @@ class ProblemSolved(Guiding):
     action_name = "action_problem_solved"
 
     async def act(self, turn: Turn) -> None:
+        if _is_back(turn):
+            await self.decided(turn, Outcome.DID_NOT_HELP)
+            return
         turn.leave_form()  # what works needs no claim and no product
         await self.solved(turn)
 
@@ -387,6 +412,20 @@ class AlreadyTried(Guiding):
             await self.no_step(turn)
 
 
+def _is_back(turn: Turn) -> bool:
+    """Whether a message names the fault as there again: "it's leaking again", "E24 is back"."""
+    if not says_still(turn.text) or _WORKS.search(turn.text):
+        return False
+    return any(
+        one.get("entity") in ("symptom", "error_code")
+        and not unwanted(turn.text, int(one.get("start") or 0))
+        for one in turn.entities
+    )
+
+
+_WORKS = re.compile(
+    r"\b(?:works?|working|fine|fixed|solved|repaired|running|runs|normal)\b", re.IGNORECASE
+)
 _NEXT = {
     Outcome.DID_NOT_HELP: "utter_did_not_help",
     Outcome.COULD_NOT: "utter_could_not",

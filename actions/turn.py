@@ -1,5 +1,6 @@
 """One customer's message, as the action that deals with it sees it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ FORM_SLOTS = (
     "order_number", "second_fact", "return_reason", "item_condition", "return_wish",
     "claim_fault", "wanted_remedy", "fault_product", "confirmed",
 )  # fmt: skip
+
+
+_RECENT_MESSAGES = 6  # of the customer's, in which the same words count as said again
 
 
 @dataclass(slots=True)
@@ -145,6 +149,13 @@ class Turn:
         before = [e.get("text") for e in self.tracker.events if e.get("event") == "bot"]
         return [text for text in before if text] + [one.text for one in self.said if one.text]
 
+    def asked_before(self) -> bool:
+        """Whether the customer wrote the same words in one of the last messages."""
+        events = self.tracker.events
+        said = [_words(e.get("text") or "") for e in events if e.get("event") == "user"]
+        words = _words(self.text)
+        return len(words) >= 3 and words in said[-1 - _RECENT_MESSAGES : -1]
+
     def start_form(self, form: str, **slots: str | None) -> None:
         """Begin a form with what is known already; another one that is active ends."""
         for slot in FORM_SLOTS:
@@ -168,3 +179,7 @@ class Turn:
     def ask(self, kind: str, **what: Any) -> None:
         """Remember what was asked, so that "yes" and "no" find their question."""
         self.next_question = {"kind": kind, **what}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())

@@ -26,6 +26,36 @@ _LEGAL = re.compile(
     re.IGNORECASE,
 )
 
+# Said of what the customer does or will do; "what are my statutory rights?" is a question.
+_INVOKED = re.compile(
+    r"""
+      \b(?:talk|speak|call|contact|consult|hear|see|involve|hire|instruct|bring|get|turn|go|went|spoke
+        |write|pass|hand|give|send|refer)\w*\s+(?:\w+\s+){0,3}?
+        (?:(?:my|our|a|the)\s+)?(?:lawyer|solicitor|attorney|legal\s+team|ombudsman|trading\s+standards)\b
+    | \b(?:my|our)\s+(?:lawyer|solicitor|attorney|legal\s+team)\s+
+        (?:will|'ll|shall|is\s+going|says?|said|told|advis\w+|writes|has|can|knows)\b
+    | \b(?:take|taking|start|begin|consider|threaten)\w*\s+(?:\w+\s+){0,2}legal\s+
+        (?:action|steps|proceedings)\b
+    | \b(?:take|taking|see|sue)\s+(?:you|this|it|them|the\s+\w+)\s+
+        (?:all\s+)?(?:to|in)\s+(?:\w+\s+){0,2}court\b
+    | \b(?:go|going)\s+to\s+(?:court|small\s+claims)\b | \bsmall\s+claims\s+court\b
+    | \b(?:i|we)(?:\s+(?:will|shall|can|could|may|might|want\s+to|am\s+going\s+to|are\s+going\s+to)
+        |'ll|'m\s+going\s+to|'re\s+going\s+to|'m\s+gonna)\s+sue\b
+    | \bsu(?:e|ing)\s+(?:you|your|the\s+(?:shop|company|maker|seller))\b
+    | \b(?:exercise|invoke|insist\s+on|enforce|assert|demand|claim|know|use|stand\s+on)\s+
+        (?:my|our)\s+(?:(?:statutory|consumer|legal)\s+)*rights\b
+    | \b(?:file|open|start|request|do|make|issue|raise)\w*\s+a\s+charge\s?back\b
+    | ^\W*(?:my\s+)?(?:lawyer|solicitor|attorney)s?\W*$
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_NOT_MEANT = re.compile(
+    r"(?:n't|\bnot|\bnever|\bwithout|\bno need to|\brather than)"
+    r"(?:\s+(?:want|wish|plan|intend|mean|going|have|having|need))?(?:\s+to)?\s*$",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\S+@\S+")
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -54,6 +84,22 @@ def evidence(transcript: Sequence[Message]) -> list[Evidence]:
         if len(letters) >= 8 and sum(c.isupper() for c in letters) / len(letters) > 0.8:
             found.append(Evidence("Wrote in capitals", message.text[:80], message.id))
     return found
+
+
+def strong_words(text: str) -> bool:
+    """Whether a text says in strong words that patience is gone."""
+    return _WORDS.search(text) is not None
+
+
+def invokes_legal_right(text: str) -> bool:
+    """Whether somebody says that they use, or will use, the law: "I will talk to my lawyer".
+
+    Who merely asks about rights, or says that they do not mean to go that far, does not.
+    """
+    plain = _ADDRESS.sub(" ", text.replace("’", "'"))
+    return any(
+        _NOT_MEANT.search(plain[: match.start()]) is None for match in _INVOKED.finditer(plain)
+    )
 
 
 def _around(text: str, match: re.Match[str], reach: int = 40) -> str:

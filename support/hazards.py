@@ -109,7 +109,7 @@ _RULES: tuple[tuple[HazardKind, re.Pattern[str]], ...] = tuple(
             | \b(?:plug|socket|cable|cord|wire|wiring|plastic|housing|machine|dishwasher|washer|adapter|charger|motor|it|(?:some)?thing|back|door|panel)\b[^.?!,]{0,25}\b(?:is|are|was|has|have|started|starts|had|keeps?|just)?\s*(?:melt(?:s|ed|ing)?|scorched|charred|singed|burning|buring|bruning|burnt|burned|burst\s+into|exploded|blew\s+up)\b
             | \b(?:scorch|burn|black)\s+marks?\b[^.?!]{0,25}\b(?:plug|socket|outlet|cable|cord|wire|back)s?\b
             | \b(?:melt(?:ed|ing)|scorched|charred)\s+(?:plug|socket|cable|plastic|wire|cord|housing)\b
-            | \b(?:it|machine|dishwasher|washer|scooter|charger|glass|door)\b[^.?!]{0,20}\bexplo(?:ded|des|sion)\b
+            | \b(?:it|machine|dishwasher|washer|kettle|toaster|oven|appliance|scooter|charger|glass|door)\b[^.?!]{0,20}\bexplo(?:ded|des|sion)\b
             | \b(?:plug|socket|cable|cord|adapter)\b[^.?!]{0,25}\b(?:very|too|really|extremely|so|red|burning|boiling)?\s*hot\b""",
         ),
         (

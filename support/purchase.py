@@ -56,3 +56,8 @@ def proves_ownership(purchase: Purchase, second_fact: str) -> bool:
 
 def _squeezed(text: str) -> str:
     return re.sub(r"[^\w@.+]", "", text).casefold().strip(".")
+
+
+def is_order_number(text: str) -> bool:
+    """Whether a text is an order number and nothing else."""
+    return re.fullmatch(r"\W*A[\s-]?\d{5}\W*", text, re.IGNORECASE) is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.conversation import Author, Kind, Message
-from support.feelings import evidence
+from support.feelings import evidence, invokes_legal_right
 
 
 def said(text: str, author: Author = Author.CUSTOMER, number: int = 1) -> Message:
@@ -61,3 +61,39 @@ def test_every_quote_is_the_customers(texts: list[str]) -> None:
     by_id = {m.id: m.text for m in transcript}
     assert all(e.quote.strip("…").strip() in by_id[e.message] for e in found)
     assert all(len(e.quote) <= 120 for e in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to talk to my lawyer",
+        "You will hear from my solicitor",
+        "If you don't fix it I will sue",
+        "see you in court",
+        "I'll take you to court",
+        "I am taking legal action",
+        "I know my consumer rights",
+        "I will request a chargeback",
+        "My lawyer says that you have to pay",
+        "lawyer!",
+    ],
+)
+def test_who_uses_the_law_invokes_a_right(text: str) -> None:
+    assert invokes_legal_right(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What are my statutory rights?",
+        "I don't want to go to court over this",
+        "My name is Sue",
+        "Our tennis court is next to it",
+        "the address is info@my-lawyer.example",
+        "It stands in a lawyer's office",
+        "I want to send it back",
+        "",
+    ],
+)
+def test_who_only_mentions_the_law_invokes_nothing(text: str) -> None:
+    assert not invokes_legal_right(text)

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.customer import Customer
+from benchmarks.customer import ConsoleAgent, Customer
 from benchmarks.installation import PARTS, ROOT, Installation, rasa_command
 
 QUESTIONS = (
@@ -133,6 +133,18 @@ async def measure(installation: Installation, kind: str, customers: int, rounds:
     )
 
 
+async def handoff_ms(installation: Installation, times: int = 10) -> list[float]:
+    """Milliseconds from a customer's wish for a person being acknowledged to it being in the
+    console's queue, each time with a new customer; the bot's own turn is in it."""
+    found = []
+    async with ConsoleAgent(installation.url, *installation.agent) as agent:
+        for _ in range(times):
+            async with Customer(installation.url) as customer:
+                ask = customer.say("I want to talk to a person")
+                found.append(await agent.next_queue(customer.conversation, ask) * 1000)
+    return sorted(found)
+
+
 async def seconds_spent(installation: Installation) -> tuple[float, float, float]:
     """Seconds spent so far in (turns as a whole, calls of Rasa, actions)."""
     async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
@@ -214,15 +226,21 @@ def main() -> int:
         trained = train_seconds(folder)
         with Installation(folder / "installation") as installation:
             loads = asyncio.run(run_all(installation, options.turns))
+            handed = asyncio.run(handoff_ms(installation))
             weight = memory_mb(installation)
             started = dict(installation.start_seconds)
     print(table(loads))
+    print(
+        f"a person asked for, until the console has it, ms: p50 {statistics.median(handed):.0f}, "
+        f"slowest {handed[-1]:.0f}"
+    )
     print("resident memory, MB:   " + ", ".join(f"{p} {mb:.0f}" for p, mb in weight.items()))
     print("start-up, seconds:     " + ", ".join(f"{p} {s:.1f}" for p, s in started.items()))
     print(f"training, seconds:     {trained:.0f}")
     if options.json:
         figures = {
             "loads": [asdict(load) for load in loads],
+            "handoff_ms": handed,
             "memory_mb": weight,
             "start_seconds": started,
             "training_seconds": trained,

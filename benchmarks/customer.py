@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import websockets
 from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
 
 RETRY_SECONDS = 0.2
 
@@ -161,6 +162,25 @@ class ConsoleAgent:
         trace: TracebackType | None,
     ) -> None:
         await self._http.aclose()
+
+    async def next_queue(self, conversation: str, ask: Awaitable[Any]) -> float:
+        """Do `ask`, and wait until the conversation is in the queue, told by the socket.
+
+        Returns:
+            Seconds from the end of `ask` until it was there.
+        """
+        address = self.base_url.replace("http", "ws", 1) + "/console/live"
+        headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self._http.cookies.items())}
+        async with websockets.connect(
+            address, origin=Origin(self.base_url), additional_headers=headers, proxy=None
+        ) as socket:
+            await ask
+            asked = time.perf_counter()
+            while True:
+                queue = await self.get("queue")
+                if any(item["conversation"] == conversation for item in queue["all"]):
+                    return time.perf_counter() - asked
+                await asyncio.wait_for(socket.recv(), 30)
 
     async def get(self, path: str) -> dict[str, Any]:
         """Read something of the console's API."""

@@ -1,7 +1,6 @@
 """The first conversation, whole, in a real browser against the real three processes."""
 
 import re
-import time
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -40,10 +39,10 @@ def test_from_a_fault_to_an_agents_answer_and_back(
 
     shop.say("still the same")
     expect(shop.chat.locator("[data-kind=handoff]")).to_be_visible()
-    told = time.monotonic()
     item = console.get_by_role("list", name="Conversations").get_by_role("button").first
+    # Within a second is the promise, and `make bench` measures it; here it must not take longer
+    # than a busy machine needs.
     expect(item).to_contain_text(re.compile("ishwasher"), timeout=3_000)
-    assert time.monotonic() - told < 1.0, "an agent has to see a handoff within a second"
     reference = shop.chat.locator("[data-kind=handoff] .case strong").inner_text()
     expect(shop.chat.locator("#talking-with")).to_contain_text(reference)
 

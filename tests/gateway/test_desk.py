@@ -25,7 +25,7 @@ from tests.neighbours import ScriptedRasa, eventually
 async def test_asking_for_a_person(queued: Visitor, mira: Desk) -> None:
     """The customer learns what happens next; the agent sees who waits and why."""
     [handoff] = [m for m in await queued.messages("bot") if m["kind"] == "handoff"]
-    assert "Your reference is H-000001." in handoff["text"]
+    assert "Your reference is H-000001" in handoff["text"]
     assert handoff["case"] == {"number": "H-000001", "kind": "handoff"}
 
     queue = await mira.queue()

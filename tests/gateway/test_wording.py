@@ -63,7 +63,7 @@ def test_what_was_understood_is_said_back(wording: Wording) -> None:
         text = wording.handing_over(trigger, FACTS[1], "H-000012", MOMENTS[0])
         assert "I have noted: dishwasher" in text, trigger
     short = wording.handing_over(Trigger.CUSTOMER_ASKED, "dishwasher; E24", "H-000012", MOMENTS[0])
-    assert short.count("I have noted: dishwasher; E24. Please correct me if that is wrong.") == 1
+    assert short.count("I have noted: dishwasher; E24. Please correct what is wrong.") == 1
 
 
 @given(st.text(max_size=500))

@@ -26,6 +26,7 @@ import psutil
 
 from benchmarks.customer import ConsoleAgent, Customer
 from benchmarks.installation import PARTS, ROOT, Installation, rasa_command
+from operate.settings import environment_of_parts, read_settings
 
 QUESTIONS = (
     "how do i descale my coffee machine",
@@ -178,7 +179,7 @@ def train_seconds(folder: Path) -> float:
     subprocess.run(
         [*rasa_command(), "train", "--out", str(folder / "models"), "--force"],
         cwd=ROOT,
-        env=Installation.environment(),
+        env=environment_of_parts(read_settings()),
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -178,10 +178,6 @@ class Installation:
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else "no log"
         return "\n".join(text.splitlines()[-30:])
 
-    def environment(self) -> dict[str, str]:
-        """What the processes inherit."""
-        return environment_of_parts(self._settings, self.folder)
-
 
 def rasa_command() -> list[str]:
     """The beginning of every command of Rasa's."""

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     knowledge_folder: Path = Path("var/knowledge")
 
     # A reply or a notice has to come within 8 seconds: what is left is for the way to the customer.
-    notice_after_seconds: PositiveFloat = 6.0
+    notice_after_seconds: PositiveFloat = 5.0
     # A restart of Rasa takes some 15 seconds; after this long a person is asked instead.
     bot_patience_seconds: PositiveFloat = 45.0
     turn_timeout_seconds: PositiveFloat = 20.0  # one attempt; longer than the slowest action

@@ -2,9 +2,12 @@
 
 A file begins with front matter between two lines `---`: `id`, `title`, `kind`, `products` (ids or
 models, or `[all]`), `audience`, `owner`, `review_by`; for procedures `symptoms`; for policies, if
-they commit to a value, `states`. Then comes Markdown, cut at its `##` headings, each with an
-`{#anchor}` of its own. In a procedure every heading is a step. Steps run in order, unless one asks:
+they commit to a value, `states`; and `questions`, by anchor, which say how customers ask for a
+section. Then comes Markdown, cut at its `##` headings, each with an `{#anchor}` of its own. In a
+procedure every heading is a step. Steps run in order, unless one asks:
 `- Does the pump hum? [yes](#impeller) [no](#power)`. One that begins with `end` is an end.
+
+Models by product stand in `products.yml` of the same folder: `dishwasher: [HM-D450, HM-D620]`.
 """
 
 from __future__ import annotations
@@ -24,18 +27,15 @@ from retrieval.articles import ALL_PRODUCTS, AUDIENCES, KINDS, Article, Branch, 
 from retrieval.errors import ArticlesRefused, Problem
 from retrieval.procedures import check_procedure
 
-SAMPLE_CATALOGUE: Mapping[str, tuple[str, ...]] = {
-    "dishwasher": ("HM-D450", "HM-D620"),
-    "washing_machine": ("HM-W700", "HM-W900"),
-    "coffee_machine": ("HM-C200", "HM-C350"),
-}
-"""The sample maker's models by product; `knowledge/products.yml` takes its place."""
-
 STATES = ("return_window_days", "refund_days", "warranty_months")
 """What `states:` may commit to. A misspelt key would contradict nothing, so it is refused."""
 
 _REQUIRED = ("id", "title", "kind", "products", "audience", "owner", "review_by")
-_OPTIONAL = ("symptoms", "states")
+_OPTIONAL = ("symptoms", "states", "questions")
+TOP = "top"
+"""What `questions:` calls the part before the first heading, as links to the top of a page do."""
+
+_LONGEST_QUESTION = 200  # characters; a customer's question is one sentence
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _ARTICLE_LINK = re.compile(r"(?P<id>[a-z0-9-]*)(?:#(?P<anchor>.*))?")
 _BRANCH_LINE = re.compile(
@@ -91,16 +91,16 @@ def read_folder(
 
 
 def read_catalogue(folder: Path) -> Mapping[str, Sequence[str]]:
-    """Models by product from `products.yml` of the folder (`dishwasher: [HM-D450]`), or the
-    sample maker's.
+    """Models by product from `products.yml` of the folder, `dishwasher: [HM-D450, HM-D620]`; none
+    without such a file.
 
     Raises:
         ArticlesRefused: The file is something else.
     """
     file = folder / "products.yml"
-    if not file.exists():
-        return SAMPLE_CATALOGUE
     cure = "write one line per product: `dishwasher: [HM-D450, HM-D620]`"
+    if not file.exists():
+        return {}
     try:
         value = yaml.safe_load(file.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -172,6 +172,7 @@ def _read_file(
         path=file.relative_to(folder).as_posix(),
         sections=sections,
         states=_as_states(front.get("states")),
+        questions=_read_questions(front.get("questions"), keys, sections, complaints),
     )
     return _Read(article, file, keys, links, branch_lines)
 
@@ -234,7 +235,7 @@ def _check_front(
             complaints.add(
                 at("products"),
                 f"unknown product `{product}`",
-                "use one of " + ", ".join(sorted(names)),
+                "use one of " + ", ".join(sorted(names)) + ", or add it to products.yml",
             )
     if front.get("kind") == "procedure" and not front.get("symptoms"):
         complaints.add(
@@ -271,6 +272,47 @@ def _check_front(
             )
 
 
+def _read_questions(
+    value: Any, keys: Mapping[str, int], sections: Sequence[Section], complaints: _Complaints
+) -> dict[str, tuple[str, ...]]:
+    """How customers ask, by anchor; `top` is written for the part before the first heading."""
+    line = keys.get("questions", 1)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        complaints.add(
+            line,
+            "`questions` is not a list by anchor",
+            "write `questions:` and below it, indented, `filter: [how do I clean the sieve]`",
+        )
+        return {}
+    anchors = {section.anchor or TOP for section in sections}
+    found: dict[str, tuple[str, ...]] = {}
+    for anchor, asked in value.items():
+        if anchor not in anchors:
+            complaints.add(
+                line,
+                f"`questions` names `{anchor}`, which is no section here",
+                "use one of " + ", ".join(sorted(anchors)),
+            )
+        elif not isinstance(asked, list) or not all(isinstance(one, str) for one in asked):
+            complaints.add(
+                line,
+                f"the questions for `{anchor}` are not a list of texts",
+                "write `[one, two]`; put a text that holds a comma, `: ` or `#` in quotes",
+            )
+        else:
+            for one in asked:
+                if not one.strip() or len(one) > _LONGEST_QUESTION:
+                    complaints.add(
+                        line,
+                        f"a question for `{anchor}` has {len(one.strip())} characters",
+                        f"write what one customer would ask, at most {_LONGEST_QUESTION}",
+                    )
+            found["" if anchor == TOP else anchor] = tuple(asked)
+    return found
+
+
 def _read_body(
     lines: list[str], first_line: int, is_procedure: bool, complaints: _Complaints
 ) -> tuple[tuple[Section, ...], tuple[markdown.Link, ...], dict[tuple[str, str], int]]:
@@ -289,6 +331,12 @@ def _read_body(
                 part.line,
                 f"`{anchor}` is no anchor",
                 "use small letters, digits and single dashes: `{#filter}`",
+            )
+        if index and anchor == TOP:
+            complaints.add(
+                part.line,
+                f"the anchor `{TOP}` is kept for what stands before the first heading",
+                "give this heading another `{#anchor}`",
             )
         if any(section.anchor == anchor for section in sections):
             complaints.add(
@@ -373,7 +421,8 @@ def _read_step(
 
 
 def _check_together(read: Sequence[_Read]) -> Iterator[Problem]:
-    """What shows only when all articles are known: ids, links, procedures, policy values."""
+    """What shows only when all articles are known: ids, links, procedures, values, questions."""
+    asked: dict[tuple[str, str], _Read] = {}
     by_id: dict[str, _Read] = {}
     stated: dict[str, tuple[int, _Read]] = {}
     for one in read:
@@ -393,6 +442,16 @@ def _check_together(read: Sequence[_Read]) -> Iterator[Problem]:
                     f"says `{key}` is {value}, but {other.file} says {said}",
                     "find out which is right and correct the other, in its text too",
                 )
+        for question in dict.fromkeys(q for qs in one.article.questions.values() for q in qs):
+            for product in one.article.products:
+                other = asked.setdefault((product, " ".join(question.casefold().split())), one)
+                if other is not one:
+                    yield Problem(
+                        one.file,
+                        one.keys.get("questions", 1),
+                        f"the question `{question}` stands in {other.file} too",
+                        "keep it in the article that answers it",
+                    )
     for one in read:
         yield from _check_links(one, by_id)
         if one.article.kind == "procedure":

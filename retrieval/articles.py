@@ -66,6 +66,8 @@ class Article:
     path: str  # below the knowledge folder, with slashes
     sections: tuple[Section, ...]  # Steps in a procedure, after the section before the first step
     states: Mapping[str, int] = field(default_factory=dict)  # values a policy commits to
+    questions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By anchor, how customers ask for what stands there. Searched, never shown."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -116,6 +118,7 @@ class Article:
             "version": self.version,
             "path": self.path,
             "states": dict(self.states),
+            "questions": {anchor: list(asked) for anchor, asked in self.questions.items()},
             "sections": [_section_to_json(section) for section in self.sections],
         }
 
@@ -134,6 +137,7 @@ class Article:
             version=value["version"],
             path=value["path"],
             states=dict(value["states"]),
+            questions={anchor: tuple(asked) for anchor, asked in value["questions"].items()},
             sections=tuple(_section_from_json(section) for section in value["sections"]),
         )
 
@@ -158,8 +162,7 @@ def load_articles(
     Args:
         folder: Usually `knowledge/`.
         today: Articles whose `review_by` lies before it are refused.
-        catalogue: Models by product; None reads `products.yml` in the folder or, without one,
-            takes the sample maker's products.
+        catalogue: Models by product; None reads `products.yml` in the folder.
 
     Raises:
         ArticlesRefused: With every problem of every file.

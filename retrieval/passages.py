@@ -26,14 +26,18 @@ class Passage:
 def passages(article: Article) -> Iterator[Passage]:
     """The passages of an article, in order.
 
-    The title and each symptom are passages of their own: customers write in such short phrases,
-    and a phrase inside 60 words is diluted. They stand for the article's first section. Every
-    other passage is a window over one section with both titles in front, which says what "it" is.
+    The title, each symptom and each of the customers' questions are passages of their own:
+    customers write in such short phrases, and a phrase inside 60 words is diluted. Title and
+    symptoms stand for the article's first section. Every other passage is a window over one section
+    with both titles in front, which says what "it" is.
     """
     first = article.sections[0].anchor
     yield Passage(article.id, first, article.title, 0)
     for symptom in article.symptoms:
         yield Passage(article.id, first, f"{article.title}: {symptom}", 0)
+    for anchor, asked in article.questions.items():
+        for question in asked:
+            yield Passage(article.id, anchor, question, 0)
     for section in article.sections:
         heading = ". ".join(filter(None, (article.title, section.title)))
         if section.title:

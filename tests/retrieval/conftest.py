@@ -15,6 +15,11 @@ from retrieval.errors import EncoderDamaged
 
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+CATALOGUE = {
+    "dishwasher": ["HM-D450", "HM-D620"],
+    "washing_machine": ["HM-W700", "HM-W900"],
+    "coffee_machine": ["HM-C200", "HM-C350"],
+}
 Write = Callable[..., Path]
 
 DRAIN = """\
@@ -81,6 +86,8 @@ def write(tmp_path: Path) -> Write:
         } | keys
         file = tmp_path / "knowledge" / f"{name}.md"
         file.parent.mkdir(exist_ok=True)
+        if not (products := file.parent / "products.yml").exists():
+            products.write_text(yaml.safe_dump(CATALOGUE))
         shown = {key: value for key, value in front.items() if value is not None}
         file.write_text(f"---\n{yaml.safe_dump(shown, sort_keys=False)}---\n{body}", "utf-8")
         return file

@@ -136,7 +136,7 @@ def test_readme_is_for_writers(sources: Sources) -> None:
     assert len(load_articles(sources.articles, TODAY)) == 5
 
 
-def test_own_products_take_the_place_of_the_samples(write: Write, tmp_path: Path) -> None:
+def test_products_are_read_from_their_file(write: Write, tmp_path: Path) -> None:
     file = write("one", products=["kettle", "K-1"])
     (file.parent / "products.yml").write_text("kettle: [K-1, K-2]\n")
     assert load_articles(file.parent, TODAY)[0].products == ("kettle", "K-1")

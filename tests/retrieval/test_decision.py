@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from retrieval.article_file import SAMPLE_CATALOGUE
 from retrieval.articles import load_articles
 from retrieval.building import Sources
 from retrieval.decision import (
@@ -23,12 +22,12 @@ from retrieval.decision import (
 from retrieval.encoder import OnnxEncoder
 from retrieval.index import Index
 from retrieval.ranking import search
-from tests.retrieval.conftest import TODAY, Write
+from tests.retrieval.conftest import CATALOGUE, TODAY, Write
 
 
 @pytest.fixture
 def index(sources: Sources, encoder: OnnxEncoder) -> Index:
-    return Index.build(load_articles(sources.articles, TODAY), encoder, SAMPLE_CATALOGUE)
+    return Index.build(load_articles(sources.articles, TODAY), encoder, CATALOGUE)
 
 
 def ask(
@@ -105,7 +104,7 @@ def test_a_question_that_fits_two_products_is_asked_back(
     file = write(
         "washing-machine-door", body, title="Open a stuck door", products=["washing_machine"]
     )
-    index = Index.build(load_articles(file.parent, TODAY), encoder, SAMPLE_CATALOGUE)
+    index = Index.build(load_articles(file.parent, TODAY), encoder, CATALOGUE)
 
     result = ask(index, encoder, "the door is stuck", None, certain("always"))
     assert isinstance(result, Clarify)

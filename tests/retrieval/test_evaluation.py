@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.article_file import SAMPLE_CATALOGUE
 from retrieval.articles import load_articles
 from retrieval.building import Sources
 from retrieval.decision import Calibration
@@ -23,7 +22,7 @@ from retrieval.evaluation import (
 )
 from retrieval.index import Index
 from retrieval.ranking import Ranked
-from tests.retrieval.conftest import TODAY
+from tests.retrieval.conftest import CATALOGUE, TODAY
 
 QUESTIONS = """\
 - {question: my dishwasher leaves standing water, product: dishwasher,
@@ -41,7 +40,7 @@ QUESTIONS = """\
 
 @pytest.fixture
 def index(sources: Sources, encoder: OnnxEncoder) -> Index:
-    return Index.build(load_articles(sources.articles, TODAY), encoder, SAMPLE_CATALOGUE)
+    return Index.build(load_articles(sources.articles, TODAY), encoder, CATALOGUE)
 
 
 @pytest.fixture

@@ -7,18 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrieval.article_file import SAMPLE_CATALOGUE
 from retrieval.articles import load_articles
 from retrieval.building import Sources
 from retrieval.encoder import HashingEncoder
 from retrieval.index import Index
 from retrieval.words import terms
-from tests.retrieval.conftest import TODAY
+from tests.retrieval.conftest import CATALOGUE, TODAY
 
 
 @pytest.fixture
 def index(sources: Sources, hashing: HashingEncoder) -> Index:
-    return Index.build(load_articles(sources.articles, TODAY), hashing, SAMPLE_CATALOGUE)
+    return Index.build(load_articles(sources.articles, TODAY), hashing, CATALOGUE)
 
 
 def articles_in(index: Index, rows: np.ndarray) -> set[str]:
@@ -118,8 +117,6 @@ def test_known_vectors_are_taken_over(
         def encode(self, texts: object) -> np.ndarray:
             raise AssertionError("nothing is new")
 
-    again = Index.build(
-        index.articles.values(), Refusing(), SAMPLE_CATALOGUE, index.known_vectors()
-    )
+    again = Index.build(index.articles.values(), Refusing(), CATALOGUE, index.known_vectors())
     vector = hashing.encode(["hose"])[0]
     assert np.array_equal(again.cosines(vector), index.cosines(vector))

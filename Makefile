@@ -12,8 +12,8 @@ BOT_TESTS := $(if $(filter tests,$(T)),tests/bot,$(filter tests/bot%,$(T)))
 APP_TESTS := $(filter-out tests/bot%,$(T))
 
 .DEFAULT_GOAL := help
-.PHONY: help run prepare test check format train index bench storm agent import-purchases screenshots \
-        status lock migration environments clean
+.PHONY: help run prepare test check format train index bench bench-index storm agent import-purchases screenshots \
+        feedback status lock migration environments clean
 
 help:  ## List these commands
 	@echo "make COMMAND, where COMMAND is:"
@@ -50,6 +50,9 @@ index: environments  ## Read the articles into the knowledge index
 bench: prepare  ## Measure answers, latency and load
 	@$(APP) -m benchmarks
 
+bench-index: environments  ## Measure search up to a million passages: SIZES=1000,10000
+	@$(APP) -m benchmarks.index $(if $(SIZES),--sizes $(SIZES))
+
 storm: prepare  ## Kill the processes at random under load: KILLS=100
 	@$(APP) -m benchmarks.storm --kills $(KILLS)
 
@@ -66,6 +69,9 @@ screenshots: prepare  ## Make the README's pictures anew, by the browser's tests
 	@mkdir -p docs/images
 	@cp tests/artefacts/widget-step.png docs/images/widget.png
 	@cp tests/artefacts/console-packet.png docs/images/console.png
+
+feedback: environments  ## List the articles that their owners should look at
+	@$(APP) -m operate feedback
 
 status: environments  ## Say how the running parts are
 	@$(APP) -m operate status

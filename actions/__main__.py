@@ -10,6 +10,7 @@ from actions.policies import PolicyRefused, read_policies
 from actions.registry import all_actions, executor_of
 from actions.server import create_app
 from actions.settings import Settings
+from actions.verdicts import keep_taking_up
 from retrieval.errors import RetrievalError
 from retrieval.knowledge_base import KnowledgeBase
 from store.database import Database
@@ -35,6 +36,7 @@ def main() -> int:
         return 1
     actions = all_actions(tools)
     app = create_app(executor_of(actions), tools)
+    app.add_task(keep_taking_up(tools))
     log.info("actions ready", port=settings.actions_port, actions=len(actions),
              knowledge=tools.knowledge.release)  # fmt: skip
     app.run(host=HOST, port=settings.actions_port, single_process=True, access_log=False,

@@ -192,7 +192,8 @@ class Affirm(Guiding):
             case "answer":
                 await feedback.add(
                     turn.tx, turn.conversation, turn.message, turn.now,
-                    article=question["article"], section=question["section"], helped=self.yes,
+                    article=question["article"], section=question["section"],
+                    version=question.get("version"), helped=self.yes,
                 )  # fmt: skip
                 if self.yes:
                     turn.say("utter_answer_helped")

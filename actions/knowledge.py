@@ -151,7 +151,9 @@ class Answering(SupportAction):
     async def _after_answer(self, turn: Turn, article: str, section: str) -> None:
         if turn.loop is not None or await self.back_to_step(turn):
             return
-        turn.ask("answer", article=article, section=section)
+        read = self.tools.knowledge.article(article)
+        version = read.version if read is not None else None
+        turn.ask("answer", article=article, section=section, version=version)
         turn.say("utter_did_this_answer", buttons=(Button("Yes", "/affirm"), Button("No", "/deny")))
 
 

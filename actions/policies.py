@@ -7,7 +7,7 @@ from typing import Any
 
 import tomllib
 
-from support import returns, warranty
+from support import feedback, returns, warranty
 
 
 class PolicyRefused(ValueError):
@@ -44,6 +44,7 @@ class Policies:
     returns: returns.ReturnPolicy
     warranty: warranty.WarrantyPolicy
     dialogue: DialoguePolicy
+    feedback: feedback.FeedbackPolicy
     products: Products
     steps_before_person: int
 
@@ -65,6 +66,7 @@ def read_policies(folder: Path) -> Policies:
                     for key, value in _read(folder / "dialogue.toml").items()
                 }
             ),
+            feedback=feedback.read_policy(_read(folder / "feedback.toml")),
             products=_products(_read(folder / "products.toml")),
             steps_before_person=_count(
                 "steps_before_person", troubleshooting.get("steps_before_person")

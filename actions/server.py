@@ -8,10 +8,12 @@ Rasa's; `tests/dialogue` holds the two to each other.
 import asyncio
 import json
 import traceback
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 from sanic import Request, Sanic
@@ -24,10 +26,26 @@ from actions.base import Tools
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # a tracker with all its events, and the domain
+MAX_SEARCH_BYTES = 16 * 1024
+
+
+class Search(BaseModel):
+    """What the gateway asks the articles, for its help pages and its agents."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)
+    ]
+    product: str | None = Field(default=None, max_length=64)
+    audience: Literal["customer", "agent"] = "customer"
+    limit: int = Field(default=5, ge=1, le=20)
 
 
 def create_app(executor: ActionExecutor, tools: Tools) -> Sanic[Any, Any]:
-    """The application: `POST /webhook` runs an action, `GET /health` tells how it is."""
+    """The application: `POST /webhook` runs an action, `POST /search` asks the articles,
+    `GET /health` tells how it is.
+    """
     app = Sanic("aftercare_actions", configure_logging=False)
     app.config.REQUEST_MAX_SIZE = MAX_BODY_BYTES
     app.config.ACCESS_LOG = False
@@ -65,6 +83,25 @@ def create_app(executor: ActionExecutor, tools: Tools) -> Sanic[Any, Any]:
         except ActionNotFoundException:
             return _error(404, "not_found", "There is no such action.", action_name=str(name))
         return json_response(result.model_dump() if result is not None else None)
+
+    @app.post("/search")
+    async def search(request: Request) -> HTTPResponse:
+        """The best sections for a question, with their scores and reasons."""
+        if len(request.body) > MAX_SEARCH_BYTES:
+            return _error(413, "too_large", f"Send at most {MAX_SEARCH_BYTES} bytes.")
+        try:
+            asked = Search.model_validate_json(request.body)
+        except ValidationError as error:
+            # The place and not the value: that is somebody's question.
+            where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the body"
+            return _error(400, "bad_request", f"{where}: {error.errors()[0]['type']}")
+        await asyncio.to_thread(tools.knowledge.reload_if_changed)
+        found = await asyncio.to_thread(
+            tools.knowledge.find, asked.question, asked.product, asked.audience, asked.limit
+        )
+        return json_response(
+            {"release": tools.knowledge.release, "results": [asdict(source) for source in found]}
+        )
 
     @app.exception(Exception)
     async def failed(request: Request, error: Exception) -> HTTPResponse:

@@ -12,7 +12,7 @@ import tomllib
 from fastapi import FastAPI
 
 from gateway import guards
-from gateway.auth import AgentSessions, Visitors
+from gateway.auth import AgentSessions, Passers, Visitors
 from gateway.desk import Desk
 from gateway.dialogue import Dialogue
 from gateway.inbox import Inbox
@@ -21,13 +21,15 @@ from gateway.live import Live
 from gateway.outbox import Outbox
 from gateway.routes.console import console
 from gateway.routes.health import health
+from gateway.routes.help import help_pages
 from gateway.routes.pages import assets, pages
 from gateway.routes.widget import widget
+from gateway.search import Search
 from gateway.settings import Settings
-from gateway.timers import run_timers
+from gateway.timers import forget_passers, run_timers
 from gateway.wording import load_wording
 from store.database import Database
-from support import warranty
+from support import feedback, warranty
 from support.conversation import Clock, utcnow
 from support.purchase import Purchase
 from support.schedule import read_opening_hours
@@ -46,6 +48,7 @@ def create_app(settings: Settings, now: Clock = utcnow) -> FastAPI:
     service = _toml("service_hours")
     wording = load_wording(ROOT / "wording", read_opening_hours(service))
     warranty_policy = warranty.read_policy(_toml("warranty"))
+    feedback_policy = feedback.read_policy(_toml("feedback"))
     library = Library(settings.knowledge_folder)
 
     def warranty_sentence(purchase: Purchase, at: datetime) -> str:
@@ -62,19 +65,24 @@ def create_app(settings: Settings, now: Clock = utcnow) -> FastAPI:
     desk = Desk(database, outbox, live, wording, now, warranty_sentence, release)
     dialogue = Dialogue(settings.rasa_url, settings.turn_secret, settings.turn_timeout_seconds)
     inbox = Inbox(database, dialogue, desk, outbox, live, wording, now, settings)
+    search = Search(settings.actions_url)
     visitors = Visitors(settings.secret_key)
     sessions = AgentSessions(database, now, timedelta(hours=settings.session_hours))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with dialogue:
+        async with dialogue, search:
             await inbox.start()
             told_after = timedelta(minutes=service["told_after_minutes"])
-            timers = asyncio.create_task(run_timers(desk, now, told_after))
+            timers = [
+                asyncio.create_task(run_timers(desk, now, told_after)),
+                asyncio.create_task(forget_passers(database, now)),
+            ]
             log.info("gateway started")
             yield
-            timers.cancel()
-            await asyncio.gather(timers, return_exceptions=True)
+            for timer in timers:
+                timer.cancel()
+            await asyncio.gather(*timers, return_exceptions=True)
             await inbox.stop()
             await database.close()
             log.info("gateway stopped")
@@ -88,9 +96,28 @@ def create_app(settings: Settings, now: Clock = utcnow) -> FastAPI:
     )
     guards.install(app)
     app.include_router(widget(database, inbox, live, visitors, limiter, wording, now, settings))
-    app.include_router(console(database, desk, live, sessions, limiter, now, settings))
+    app.include_router(
+        console(
+            database,
+            desk,
+            live,
+            sessions,
+            limiter,
+            search,
+            library,
+            feedback_policy,
+            now,
+            settings,
+        )
+    )
     app.include_router(health(database, dialogue, settings))
-    app.include_router(pages(library, wording, settings, ROOT / "web"))
+    passers = Passers(settings.secret_key)
+    app.include_router(pages(settings, ROOT / "web"))
+    app.include_router(
+        help_pages(
+            database, library, search, limiter, passers, wording, now, settings, ROOT / "web"
+        )
+    )
     app.router.routes.extend(assets(ROOT / "web"))
     return app
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import hmac
+import json
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -45,6 +47,22 @@ class Visitors:
         if not isinstance(conversation, str):
             raise NotSignedIn("This conversation's token is not valid.")
         return conversation
+
+
+class Passers:
+    """Tells visitors of the help pages apart for a day, without a cookie and without knowing them.
+
+    The mark is a keyed hash. What it is made of is not kept, and the store takes the marks of
+    earlier days out.
+    """
+
+    def __init__(self, secret_key: str) -> None:
+        self._key = hashlib.sha256(f"aftercare.passer {secret_key}".encode()).digest()
+
+    def mark(self, address: str, browser: str, article: str, on: date) -> str:
+        """The same for one visitor, article and day; 64 hex digits."""
+        told = json.dumps([on.isoformat(), address, browser, article])
+        return hmac.new(self._key, told.encode(), hashlib.sha256).hexdigest()
 
 
 class AgentSessions:

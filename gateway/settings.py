@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     messages_per_minute: PositiveInt = 60  # by one visitor
     conversations_per_minute: PositiveInt = 30  # from one address
     sign_ins_per_minute: PositiveInt = 10  # from one address
+    help_searches_per_minute: PositiveInt = 30  # from one address
+    page_verdicts_per_minute: PositiveInt = 10  # from one address
     session_hours: PositiveInt = 12
     # Given, `/metrics` asks for it as a bearer token; not given, only this machine may read them.
     metrics_token: str | None = None

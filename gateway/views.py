@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.search import Found
+from retrieval.articles import Article, reference
 from support.case import Case
 from support.conversation import Author, Conversation, Message, Status
+from support.feedback import Finding
 from support.handoff import Handoff
 
 ASSISTANT = "Automated assistant"
@@ -123,3 +126,37 @@ def case_view(case: Case) -> dict[str, Any]:
 def stamp(at: datetime) -> str:
     """A time on the wire, e.g. "2026-11-22T18:41:05.120000Z"."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def found_view(found: Found, article: Article, public_url: str) -> dict[str, Any]:
+    """A section that may answer, for an agent; only customers' articles have an address."""
+    for_customers = article.audience == "customer"
+    url = f"/help/{reference(found.article, found.section)}"
+    return {
+        "article": found.article,
+        "title": found.title,
+        "section": found.section,
+        "section_title": found.section_title,
+        "audience": article.audience,
+        "quote": found.quote,
+        "score": found.probability,
+        "matched": found.matched,
+        "words": list(found.words),
+        "url": url if for_customers else None,
+        "address": public_url.rstrip("/") + url if for_customers else None,
+    }
+
+
+def finding_view(finding: Finding) -> dict[str, Any]:
+    """A text that probably does not help, for those who look after it."""
+    return {
+        "article": finding.article,
+        "title": finding.title,
+        "owner": finding.owner,
+        "section_title": finding.section_title,
+        "is_step": finding.is_step,
+        "helped": finding.helped,
+        "did_not_help": finding.did_not_help,
+        "bound": round(finding.bound, 3),
+        "url": f"/help/{finding.reference}",
+    }

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from operate import prepare
 from operate.agents import add_agent, ask_password, count_agents
+from operate.feedback import to_look_at
 from operate.purchases import import_purchases
 from operate.running import check_free, is_healthy, supervise
 from operate.settings import Settings, environment_of_parts, read_settings
 from operate.steps import ROOT, StepFailed, say
 from operate.supervisor import programs
+from support.conversation import utcnow
 
 HOW_TO_ADD_AN_AGENT = "make agent EMAIL=mira@example.org NAME=Mira"
 
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "say how the three parts are")
     command("train", _train, "train the bot, whether or not anything has changed")
     command("index", _index, "read the articles again, whether or not one has changed")
+    command("feedback", _feedback, "list the articles that their owners should look at")
 
     agent = commands.add_parser("agent", help="the people who answer").add_subparsers(
         required=True, metavar="command"
@@ -129,6 +132,20 @@ def _index(_options: argparse.Namespace, _folder: Path) -> int:
     prepare.export_encoder(settings)
     prepare.build_index(settings, always=True)
     say("A running bot answers from the new articles within seconds.")
+    return 0
+
+
+def _feedback(_options: argparse.Namespace, _folder: Path) -> int:
+    settings = _settings()
+    prepare.upgrade_database(settings)
+    say(
+        to_look_at(
+            settings.database_url,
+            settings.knowledge_folder,
+            settings.gateway_url,
+            utcnow().date(),
+        )
+    )
     return 0
 
 

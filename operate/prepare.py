@@ -78,9 +78,9 @@ def upgrade_database(settings: Settings) -> None:
 def export_encoder(settings: Settings) -> None:
     """Write the network that turns sentences into vectors."""
     folder = settings.encoder_folder
-    source = ROOT / "retrieval" / "encoder.py"
-    fingerprint = _fingerprint([source, ROOT / "requirements.txt"])
-    if _is_current("encoder", fingerprint) and (folder / "model.onnx").is_file():
+    sources = [ROOT / "retrieval" / name for name in ("encoder.py", "export.py")]
+    fingerprint = _fingerprint([*sources, ROOT / "requirements.txt"])
+    if _is_current("encoder", fingerprint) and (folder / "model-int8.onnx").is_file():
         return
     run(
         "Writing the encoder",

@@ -12,21 +12,30 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
 
-from retrieval.articles import load_articles, reference
+from retrieval.article_file import examine
+from retrieval.articles import AUDIENCES, load_articles, reference
+from retrieval.benchmark import benchmark
 from retrieval.building import Sources, build
-from retrieval.decision import DEFAULT_CALIBRATION, Answer, Clarify
-from retrieval.encoder import WEIGHTS_SHA256, OnnxEncoder, export
-from retrieval.errors import RetrievalError
-from retrieval.evaluation import calibrate, evaluate, load_questions
+from retrieval.corpus import read_corpus, read_qrels, read_queries
+from retrieval.decision import DEFAULT_CALIBRATION, Abstention, Answer, Calibration, Clarify, decide
+from retrieval.default_calibration import Collection, fit_default
+from retrieval.drawing import draw
+from retrieval.encoder import OnnxEncoder
+from retrieval.errors import ArticlesRefused, CorpusRefused, QuestionsRefused, RetrievalError
+from retrieval.evaluation import evaluate, load_questions
+from retrieval.export import WEIGHTS_SHA256, export
 from retrieval.files import write_json
+from retrieval.index import Index
 from retrieval.knowledge_base import KnowledgeBase
+from retrieval.ranking import search
 from retrieval.releases import load_current, roll_back
 
 _REFUSED, _NO_ANSWER = 1, 3
+Result = Answer | Clarify | Abstention
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,20 +83,60 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command("export-encoder", _export, "write the encoder's files, checked against the model")
     one.add_argument("--force", action="store_true", help="although they are there and sound")
-    command("check", _check, "read all articles and say what is wrong with them")
+    command("check", _check, "read all articles and say what is wrong with them, or soon will be")
+    one = command("draw", _draw, "draw procedures as flowcharts, with a page that shows them")
+    one.add_argument("articles", nargs="*", metavar="ARTICLE-ID", help="all procedures")
+    one.add_argument(
+        "--out", type=Path, default=Path("var/procedures"), help="folder (%(default)s)"
+    )
+    one.add_argument("--format", default="svg", choices=("svg", "mermaid"))
     one = command("build", _build, "make a release of the articles and serve it")
     one.add_argument("--force", action="store_true", help="although nothing has changed")
-    one = command("ask", _ask, "answer a question from the current release")
-    one.add_argument("question")
+    one = command("ask", _ask, "answer a question from the current release, or from a corpus")
+    one.add_argument("question", nargs="?", help="left out: one a line from standard input")
     one.add_argument("--product", help="product or model")
-    one.add_argument("--audience", default="customer", choices=("customer", "agent"))
-    one = command("calibrate", _calibrate, "fit the shipped calibration on tuning.yml")
+    one.add_argument("--audience", default="customer", choices=AUDIENCES)
+    one.add_argument("--json", action="store_true", help="one decision a line, as JSON")
+    one.add_argument(
+        "--corpus", type=Path, help="corpus.jsonl to answer from instead; implies --json"
+    )
+    command(
+        "calibrate", _calibrate, "build a release that is calibrated on tuning.yml, and say how"
+    )
+    one = command(
+        "fit-default", _fit_default, "fit the calibration for knowledge bases without labels"
+    )
+    one.add_argument(
+        "collections",
+        type=Path,
+        nargs="+",
+        help="folders of corpus.jsonl, queries.jsonl, qrels.tsv",
+    )
     one.add_argument("--to", type=Path, default=DEFAULT_CALIBRATION, help="file (%(default)s)")
+    one = command("benchmark", _benchmark, "measure ranking and deciding on anybody's documents")
+    one.add_argument("--corpus", type=Path, required=True, help='lines {"id", "title", "text"}')
+    one.add_argument("--queries", type=Path, required=True, help='lines {"id", "text"}')
+    one.add_argument("--qrels", type=Path, required=True, help="question TAB document TAB 1")
+    one.add_argument("--no-answer", type=Path, help="questions that no document answers")
+    one.add_argument("--json", type=Path, help="file to write everything to")
     one = command("evaluate", _evaluate, "measure the current release on labelled questions")
     one.add_argument("file", type=Path, nargs="?", help="holdout.yml of --questions")
     one.add_argument("--json", action="store_true", help="as JSON")
     one = command("roll-back", _roll_back, "serve an older release again")
     one.add_argument("release", nargs="?", help="its id; the one before the current")
+    one = command("import", _import, "make articles of manuals, exports and pages")
+    one.add_argument(
+        "sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder or zip archive"
+    )
+    one.add_argument(
+        "--product", required=True, action="append", help="product or model, or `all`; repeatable"
+    )
+    one.add_argument("--owner", default="support-team", help="who answers for them (%(default)s)")
+    one.add_argument("--audience", default="customer", choices=AUDIENCES)
+    one.add_argument("--review-by", type=date.fromisoformat, help="day, 2027-06-01; in a year")
+    one.add_argument("--into", type=Path, help="folder to write to; `imported` in --knowledge")
+    one.add_argument("--dry-run", action="store_true", help="say what would be done")
+    one.add_argument("--prune", action="store_true", help="remove what left its source")
     return parser
 
 
@@ -108,10 +157,41 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _import(options: argparse.Namespace) -> int:
+    # Imported here: no other command needs these libraries.
+    from retrieval.importing.importer import Wishes, import_sources
+
+    report = import_sources(
+        options.sources,
+        options.knowledge,
+        options.into or options.knowledge / "imported",
+        Wishes(tuple(options.product), options.owner, options.audience, options.review_by),
+        date.today(),
+        dry_run=options.dry_run,
+        prune=options.prune,
+    )
+    print(report)
+    return _REFUSED if report.refused else 0
+
+
 def _check(options: argparse.Namespace) -> int:
+    examined = examine(options.knowledge, date.today())
+    for warning in examined.warnings:
+        print(f"warning: {warning}")
+    if examined.problems:
+        raise ArticlesRefused(examined.problems)
+    steps = sum(len(article.steps) for article in examined.articles)
+    print(
+        f"{len(examined.articles)} articles, {steps} steps: nothing wrong"
+        + (f", {len(examined.warnings)} warning(s)" if examined.warnings else "")
+    )
+    return 0
+
+
+def _draw(options: argparse.Namespace) -> int:
     articles = load_articles(options.knowledge, date.today())
-    steps = sum(len(article.steps) for article in articles)
-    print(f"{len(articles)} articles, {steps} steps: nothing wrong")
+    written = draw(articles, options.articles, options.out, options.format)
+    print(f"{len(written) - 1} procedures: open {written[-1]}")
     return 0
 
 
@@ -124,7 +204,7 @@ def _build(options: argparse.Namespace) -> int:
         options.index,
         encoder,
         datetime.now(timezone.utc),
-        options.force,
+        getattr(options, "force", True),  # `calibrate` always builds
         progress=lambda line: print(line, flush=True),
     )
     if built.skipped:
@@ -140,35 +220,129 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
+    answer = _from_corpus(options) if options.corpus is not None else _from_release(options)
+    answered = False
+    for line in sys.stdin if options.question is None else [options.question]:
+        if not line.strip():
+            continue
+        result = answer(line.strip())
+        answered |= isinstance(result, Answer | Clarify)
+        if options.json or options.corpus is not None:
+            print(json.dumps(_decision(line.strip(), result), ensure_ascii=False), flush=True)
+        else:
+            _show(result)
+    return 0 if answered or options.question is None else _NO_ANSWER
+
+
+def _from_release(options: argparse.Namespace) -> Callable[[str], Result]:
     base = KnowledgeBase.open(options.index, options.encoder)
-    result = base.answer(options.question, options.product, options.audience)
+    if base.degraded:
+        print(f"served from an older release: {base.degraded}", file=sys.stderr)
+    return lambda question: base.answer(question, options.product, options.audience)
+
+
+def _from_corpus(options: argparse.Namespace) -> Callable[[str], Result]:
+    encoder = OnnxEncoder.load(options.encoder, threads=os.cpu_count() or 1)
+    index = Index.build(read_corpus(options.corpus), encoder)
+    calibration = Calibration.default()
+
+    def answer(question: str) -> Result:
+        ranked = search(index, encoder, question)
+        return decide(index, ranked, question, None, calibration, options.corpus.name)
+
+    return answer
+
+
+def _decision(question: str, result: Result) -> dict[str, object]:
+    """One decision as JSON values."""
+    return {
+        "question": question,
+        "decision": type(result).__name__.lower(),
+        "reason": None if isinstance(result, Answer) else result.reason,
+        "probability": round(result.probability, 4),
+        "sources": [
+            {
+                "id": source.article_id,
+                "title": source.title,
+                "section": source.anchor,
+                "version": source.version,
+                "score": round(source.score, 4),
+                "quote": source.quote,
+            }
+            for source in result.sources
+        ],
+        "release": result.release,
+    }
+
+
+def _show(result: Result) -> None:
     reason = "" if isinstance(result, Answer) else f" ({result.reason})"
     print(
         f"{type(result).__name__}{reason}, probability {result.probability:.2f}, "
         f"release {result.release}"
     )
-    if base.degraded:
-        print(f"served from an older release: {base.degraded}")
     for source in result.sources:
         print(
             f"\n{source.score:.2f} = {source.cosine:.2f} cosine, {source.lexical:.2f} words   "
             f"{reference(source.article_id, source.anchor)} ({source.version})\n"
             f"{source.title}" + (f": {source.section_title}" if source.section_title else "")
         )
+        print(f"    fitted: {source.matched}")
         if isinstance(result, Answer | Clarify):
             print("    " + source.quote.replace("\n", "\n    "))
-    return 0 if isinstance(result, Answer | Clarify) else _NO_ANSWER
 
 
 def _calibrate(options: argparse.Namespace) -> int:
+    if not (tuning := _sources(options).tuning).exists():
+        raise QuestionsRefused(tuning, "is not there; write labelled questions into it")
+    _build(options)
     encoder = OnnxEncoder.load(options.encoder)
-    index = load_current(options.index, encoder.fingerprint).index
-    questions = load_questions(_sources(options).tuning, index)
-    calibration = calibrate(index, encoder, questions)
+    release = load_current(options.index, encoder.fingerprint)
+    print(json.dumps(release.calibration.to_json(), indent=1))
+    questions = load_questions(tuning, release.index)
+    print(f"{tuning}, which it was fitted on:")
+    print(evaluate(release.index, encoder, release.calibration, questions))
+    return 0
+
+
+def _fit_default(options: argparse.Namespace) -> int:
+    if len(options.collections) < 2:
+        lonely = options.collections[0] / "corpus.jsonl"
+        raise CorpusRefused(lonely, 1, "is of the only collection; name at least two")
+    collections = []
+    for folder in options.collections:
+        questions, answers = _labelled(folder / "queries.jsonl", folder / "qrels.tsv")
+        known = tuple((text, answers[key]) for key, text in questions.items() if key in answers)
+        documents = read_corpus(folder / "corpus.jsonl")
+        collections.append(Collection(folder.name, documents, known))
+    encoder = OnnxEncoder.load(options.encoder, threads=os.cpu_count() or 1)
+    calibration = fit_default(collections, encoder, lambda line: print(line, flush=True))
     write_json(options.to, calibration.to_json())
     print(f"{options.to}: fitted on {calibration.questions} questions")
-    print(evaluate(index, encoder, calibration, questions))
     return 0
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    outcome = benchmark(
+        read_corpus(options.corpus),
+        *_labelled(options.queries, options.qrels),
+        read_queries(options.no_answer) if options.no_answer else {},
+        OnnxEncoder.load(options.encoder),
+        Calibration.default(),
+        lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(outcome)
+    if options.json:
+        write_json(options.json, outcome.to_json())
+    return 0
+
+
+def _labelled(queries: Path, qrels: Path) -> tuple[dict[str, str], dict[str, frozenset[str]]]:
+    """Questions, and the documents that answer them, by the questions' ids."""
+    questions, answers = read_queries(queries), read_qrels(qrels)
+    if answers.keys().isdisjoint(questions):
+        raise CorpusRefused(qrels, 1, f"names no question of {queries}; compare their ids")
+    return questions, answers
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
 """Articles: what the bot may say, one Markdown file each, refused as a whole when one is wrong.
 
-`article_file` describes the form of a file and enforces it: an article that is served has been read
-without a complaint.
+`article_file` describes the form of a file and reads it, `front_matter`, `article_body` and
+`article_checks` say what is wrong with it: an article that is served has been read without a
+complaint.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 KINDS = ("procedure", "how-to", "policy", "installation", "lesson", "hazard")
 AUDIENCES = ("customer", "agent")
 ALL_PRODUCTS = "all"
+DEFAULT_LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Article:
     states: Mapping[str, int] = field(default_factory=dict)  # values a policy commits to
     questions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By anchor, how customers ask for what stands there. Searched, never shown."""
+    language: str = DEFAULT_LANGUAGE  # two small letters, ISO 639-1
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -119,6 +122,7 @@ class Article:
             "path": self.path,
             "states": dict(self.states),
             "questions": {anchor: list(asked) for anchor, asked in self.questions.items()},
+            "language": self.language,
             "sections": [_section_to_json(section) for section in self.sections],
         }
 
@@ -138,6 +142,7 @@ class Article:
             path=value["path"],
             states=dict(value["states"]),
             questions={anchor: tuple(asked) for anchor, asked in value["questions"].items()},
+            language=value.get("language", DEFAULT_LANGUAGE),  # older releases do not say
             sections=tuple(_section_from_json(section) for section in value["sections"]),
         )
 
@@ -157,7 +162,8 @@ def load_articles(
 ) -> tuple[Article, ...]:
     """Read every article below a folder, in the order of their ids.
 
-    Files named README.md are for writers and are not articles.
+    Files named README.md are for writers and are not articles; folders whose name begins with a
+    dot belong to other programs.
 
     Args:
         folder: Usually `knowledge/`.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from retrieval.article_file import read_catalogue
 from retrieval.articles import load_articles
@@ -19,7 +16,9 @@ from retrieval.encoder import Encoder
 from retrieval.errors import IndexDamaged
 from retrieval.evaluation import calibrate, evaluate, load_questions
 from retrieval.index import Index
-from retrieval.releases import current_id, load_release, read_manifest, write_release
+from retrieval.releases import check_release, current_id, read_manifest, write_release
+from retrieval.remembering import RememberingEncoder
+from retrieval.vectors import FLAT_UP_TO
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Built:
 
     release: str
     skipped: bool  # nothing had changed: `release` is the one there was
-    encoded: int  # passages that were not taken over from the release before
+    encoded: int  # texts whose vectors were not remembered from the build before
     manifest: dict[str, Any]
 
 
@@ -48,6 +47,7 @@ def build(
     now: datetime,
     force: bool = False,
     progress: Callable[[str], None] = lambda line: None,
+    flat_up_to: int = FLAT_UP_TO,
 ) -> Built:
     """Make a release of the articles and serve it, unless nothing has changed.
 
@@ -60,6 +60,7 @@ def build(
         now: Aware, UTC. Its day decides which articles are past review.
         force: Build although nothing has changed, and encode every passage again.
         progress: Told in one line what is being done.
+        flat_up_to: The most passages that are searched exactly, see `vectors`.
 
     Raises:
         ArticlesRefused: With every problem; the release before stays in service.
@@ -70,54 +71,45 @@ def build(
     fingerprint = _fingerprint(sources, encoder)
     previous = _previous(target, encoder)
     if previous is not None and not force:
-        manifest = read_manifest(target / "releases" / previous[0])
+        manifest = read_manifest(target / "releases" / previous)
         if manifest["fingerprint"] == fingerprint:
-            return Built(previous[0], skipped=True, encoded=0, manifest=manifest)
-    known = {} if previous is None or force else previous[1].known_vectors()
-    counted = _Counting(encoder)
-    index = Index.build(articles, counted, read_catalogue(sources.articles), known)
-    progress(f"{len(index.passages)} passages, {counted.texts} of them encoded")
+            return Built(previous, skipped=True, encoded=0, manifest=manifest)
+    remembering = RememberingEncoder(encoder, target / "vectors.npz")
+    if force:
+        remembering.forget()
+    index = Index.build(articles, remembering, read_catalogue(sources.articles), flat_up_to)
+    progress(f"{len(index.passages)} passages, {remembering.encoded} texts encoded")
     if sources.tuning.exists():
-        calibration = calibrate(index, encoder, load_questions(sources.tuning, index))
+        calibration = calibrate(index, remembering, load_questions(sources.tuning, index))
         progress(f"calibrated on {calibration.questions} questions")
     else:
         calibration = Calibration.default()
         progress(f"{sources.tuning} is not there: the shipped calibration is used")
-    measured: dict[str, float] = {}
+    measured: dict[str, Any] = {}
     if sources.holdout.exists():
         held_out = load_questions(sources.holdout, index)
-        measured = evaluate(index, encoder, calibration, held_out).to_json()
+        measured = evaluate(index, remembering, calibration, held_out).to_json()
         progress(f"measured on {len(held_out)} questions")
     release = write_release(target, index, calibration, fingerprint, measured, now)
+    remembering.save()
     return Built(
         release,
         skipped=False,
-        encoded=counted.texts,
+        encoded=remembering.encoded,
         manifest=read_manifest(target / "releases" / release),
     )
 
 
-class _Counting:
-    """An encoder that knows how many texts it was given."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder, self.texts = encoder, 0
-        self.dim, self.fingerprint = encoder.dim, encoder.fingerprint
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.texts += len(texts)
-        return self._encoder.encode(texts)
-
-
-def _previous(target: Path, encoder: Encoder) -> tuple[str, Index] | None:
-    """The current release, if it is sound: a damaged one is built anew, not taken over."""
+def _previous(target: Path, encoder: Encoder) -> str | None:
+    """The current release, if it is sound: a damaged one is built anew, changed or not."""
     name = current_id(target)
     if name is None:
         return None
     try:
-        return name, load_release(target / "releases" / name, encoder.fingerprint).index
+        check_release(target / "releases" / name, encoder.fingerprint)
     except IndexDamaged:
         return None
+    return name
 
 
 def _fingerprint(sources: Sources, encoder: Encoder) -> str:

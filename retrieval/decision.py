@@ -1,20 +1,21 @@
 """Ranked sections to an Answer, a Clarify or an Abstention.
 
-A logistic function of four signals gives the probability that the first section is of an article
+A logistic function of five signals gives the probability that the first section is of an article
 that answers the question. Thresholds follow from what mistakes cost (`Costs`), not from taste.
 Beyond them, two rules: an error code that the article does not mention is never answered, and a
 question that fits several products equally is asked back.
 
 A release is calibrated when it is built, on the labelled questions in
 `evaluation/retrieval/tuning.yml`. Without such a file it takes `retrieval/calibration.json`, which
-was fitted on the sample shop's questions and ships with this room.
+ships with this room and was fitted on several public collections, so as to hold on one that it has
+never seen.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +26,10 @@ from retrieval.articles import ALL_PRODUCTS
 from retrieval.index import Index
 from retrieval.passages import quote
 from retrieval.ranking import Ranked
-from retrieval.words import codes, terms
+from retrieval.words import codes, in_common, terms
 
 DEFAULT_CALIBRATION = Path(__file__).with_name("calibration.json")
-FEATURES = ("score", "cosine", "coverage", "margin")
+FEATURES = ("cosine", "coverage", "quoted", "margin", "company")
 _SAME_SCORE = 0.03  # two products whose best sections are this close fit a question equally
 
 
@@ -63,14 +64,15 @@ class Costs:
 class Evidence:
     """The signals for the first section of a ranking."""
 
-    score: float
-    cosine: float
+    cosine: float  # of its best passage, -1 to 1
     coverage: float  # share of the question's words, weighed by rarity, that its article says
+    quoted: float  # share of them that its best passage says
     margin: float  # score above the best section of any other article
+    company: float  # share of the passages nearest in meaning that are of its article
 
     @property
     def values(self) -> tuple[float, ...]:
-        return self.score, self.cosine, self.coverage, self.margin
+        return tuple(getattr(self, name) for name in FEATURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,9 @@ class Source:
     score: float
     cosine: float
     lexical: float
+    matched: str  # the passage, or the customers' phrase, that fitted best
+    words: tuple[str, ...]  # the question's words that stand in it
+    probability: float | None = None  # that its article answers; None where nobody asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +161,19 @@ def weigh(index: Index, ranked: Sequence[Ranked], question: str) -> Evidence:
     """The evidence for the first of some ranked sections, of which there is at least one."""
     first = ranked[0]
     rivals = [r.score for r in ranked if r.article_id != first.article_id]
-    asked = sorted(set(terms(question)))
-    said = index.said[first.article_id]
-    total = sum(index.idf(term) for term in asked)
-    covered = sum(index.idf(term) for term in asked if term in said)
+    weights = {term: index.words.idf(term) for term in sorted(set(terms(question)))}
+    total = sum(weights.values())
+    passage = set(terms(index.passages[first.row].text))
+
+    def share(said: Callable[[str], bool]) -> float:
+        return sum(w for term, w in weights.items() if said(term)) / total if total else 0.0
+
     return Evidence(
-        score=first.score,
         cosine=first.cosine,
-        coverage=covered / total if total else 0.0,
+        coverage=share(lambda term: index.says(first.article_id, term)),
+        quoted=share(lambda term: term in passage),
         margin=first.score - (rivals[0] if rivals else 0.0),
+        company=first.company,
     )
 
 
@@ -193,19 +202,21 @@ def decide(
     if not ranked:
         return Abstention(0.0, "nothing_to_search", (), release)
     probability = calibration.probability(weigh(index, ranked, question))
-    sources = tuple(source(index, r) for r in ranked[:limit])
+    sources = tuple(source(index, r, question) for r in ranked[:limit])
     if asked := _codes(index, question):
-        mentioning = [r for r in ranked if asked <= index.said[r.article_id]]
+        mentioning = [r for r in ranked if all(index.says(r.article_id, code) for code in asked)]
         if not mentioning:
             return Abstention(probability, "unknown_code", sources, release)
         if mentioning[0].article_id != ranked[0].article_id:
-            return Clarify(probability, "code_elsewhere", _choice(index, mentioning), release)
+            return Clarify(
+                probability, "code_elsewhere", _choice(index, mentioning, question), release
+            )
     if probability < calibration.clarify_at:
         return Abstention(probability, "no_evidence", sources, release)
     if product is None and _fits_several_products(index, ranked):
-        return Clarify(probability, "which_product", _choice(index, ranked), release)
+        return Clarify(probability, "which_product", _choice(index, ranked, question), release)
     if probability < calibration.answer_at:
-        return Clarify(probability, "weak_evidence", _choice(index, ranked), release)
+        return Clarify(probability, "weak_evidence", _choice(index, ranked, question), release)
     return Answer(probability, sources, release)
 
 
@@ -221,7 +232,7 @@ def choose_procedure(
         calibration: Of the release.
     """
     asked = _codes(index, symptom)
-    fitting = [r for r in ranked if asked <= index.said[r.article_id]] if asked else ranked
+    fitting = [r for r in ranked if all(index.says(r.article_id, code) for code in asked)]
     if not fitting:
         return None
     if calibration.probability(weigh(index, fitting, symptom)) < calibration.procedure_at:
@@ -229,28 +240,34 @@ def choose_procedure(
     return fitting[0].article_id
 
 
-def source(index: Index, ranked: Ranked) -> Source:
-    """A ranked section, quoted."""
+def source(index: Index, ranked: Ranked, question: str) -> Source:
+    """A ranked section, quoted, with what fitted the question."""
     article = index.articles[ranked.article_id]
     section = article.section(ranked.anchor)
     if section is None:
         raise KeyError(f"{ranked.article_id}#{ranked.anchor}")
+    matched = index.passages[ranked.row].text
     return Source(
-        article.id,
-        article.title,
-        article.kind,
-        section.anchor,
-        section.title,
-        article.version,
-        quote(section, ranked.start),
-        ranked.score,
-        ranked.cosine,
-        ranked.lexical,
+        article_id=article.id,
+        title=article.title,
+        kind=article.kind,
+        anchor=section.anchor,
+        section_title=section.title,
+        version=article.version,
+        quote=quote(section, ranked.start),
+        score=ranked.score,
+        cosine=ranked.cosine,
+        lexical=ranked.lexical,
+        matched=matched,
+        words=in_common(question, matched),
     )
 
 
 def fit(
-    evidence: Sequence[Evidence], right: Sequence[bool], costs: Costs | None = None
+    evidence: Sequence[Evidence],
+    right: Sequence[bool],
+    costs: Costs | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Calibration:
     """Fit the probability on labelled questions.
 
@@ -258,6 +275,7 @@ def fit(
         evidence: For the first section of each question's ranking, shape (n,).
         right: Whether its article answers the question, shape (n,); both must occur.
         costs: Of mistakes; None for the usual ones.
+        weights: How much each question counts, shape (n,); None for alike.
 
     Raises:
         ValueError: All answers are right, or none is: nothing can be learnt from that.
@@ -265,10 +283,13 @@ def fit(
     # 1 s to import, and not for serving.
     from sklearn.linear_model import LogisticRegression
 
-    signals = np.array([one.values for one in evidence], dtype=np.float64).reshape(-1, 4)
+    signals = np.array([one.values for one in evidence], dtype=np.float64).reshape(
+        -1, len(FEATURES)
+    )
     mean, scale = signals.mean(axis=0), signals.std(axis=0) + 1e-9
     model = LogisticRegression(C=1.0, max_iter=1000)  # type: ignore[no-untyped-call]
-    model.fit((signals - mean) / scale, np.array(right, dtype=int))
+    counts = None if weights is None else np.array(weights) * len(weights) / np.sum(weights)
+    model.fit((signals - mean) / scale, np.array(right, dtype=int), counts)
     slopes = model.coef_[0] / scale
     costs = costs or Costs()
     return Calibration(
@@ -287,11 +308,11 @@ def _codes(index: Index, text: str) -> frozenset[str]:
     return codes(text) - codes(models)
 
 
-def _choice(index: Index, ranked: Sequence[Ranked]) -> tuple[Source, ...]:
+def _choice(index: Index, ranked: Sequence[Ranked], question: str) -> tuple[Source, ...]:
     """The best section of each of the two best articles."""
     first = ranked[0]
     second = next((r for r in ranked if r.article_id != first.article_id), None)
-    return tuple(source(index, r) for r in (first, second) if r is not None)
+    return tuple(source(index, r, question) for r in (first, second) if r is not None)
 
 
 def _fits_several_products(index: Index, ranked: Sequence[Ranked]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -29,8 +30,9 @@ from retrieval.decision import (
 from retrieval.encoder import Encoder
 from retrieval.errors import QuestionsRefused
 from retrieval.index import Index
-from retrieval.ranking import PROCEDURES, Ranked, rank
-from retrieval.words import terms
+from retrieval.ranking import PROCEDURES, Ranked, search
+
+_WIDTH = 25  # letters of a full bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,17 @@ class Question:
     @property
     def articles(self) -> frozenset[str]:
         return frozenset(answer.partition("#")[0] for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Questions whose probability lies in one tenth."""
+
+    begin: float
+    end: float
+    questions: int
+    said: float  # their probability, on average
+    right: float  # the share whose first article was right
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +88,40 @@ class Report:
     procedure_without: float  # of questions without an answer, proposed one at all
     auroc: float  # probability of a right first article above that of a wrong one
     ece: float  # expected calibration error, ten bins of equal width
+    reliability: tuple[Bin, ...]  # what was said against what held, for the diagram
 
-    def to_json(self) -> dict[str, float]:
-        return {key: round(value, 4) for key, value in asdict(self).items()}
+    def to_json(self) -> dict[str, Any]:
+        value = asdict(self)
+        bins = value.pop("reliability")
+        return {
+            **{key: round(number, 4) for key, number in value.items()},
+            "reliability": [{k: round(n, 4) for k, n in one.items()} for one in bins],
+        }
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{key.replace('_', ' '):<24}{value:>8}"
-            if isinstance(value, int)
-            else f"{key.replace('_', ' '):<24}{value:>8.3f}"
-            for key, value in asdict(self).items()
+        figures = asdict(self)
+        del figures["reliability"]
+        lines = [
+            f"{key.replace('_', ' '):<24}"
+            + (f"{value:>8}" if isinstance(value, int) else f"{value:>8.3f}")
+            for key, value in figures.items()
+        ]
+        return "\n".join([*lines, "", reliability_diagram(self.reliability)])
+
+
+def reliability_diagram(bins: Sequence[Bin]) -> str:
+    """Stated probability against the share that was right, as text: the closer the bar's end (#)
+    is to the mark (|), the more a probability means what it says.
+    """
+    lines = ["probability   questions   said   right   0% .................... 100%"]
+    for one in bins:
+        bar = ["#" if place < round(one.right * _WIDTH) else " " for place in range(_WIDTH + 1)]
+        bar[round(one.said * _WIDTH)] = "|"
+        lines.append(
+            f"{one.begin:.1f} to {one.end:.1f}   {one.questions:>9}   {one.said:>4.2f}   "
+            f"{one.right:>5.2f}   {''.join(bar).rstrip()}"
         )
+    return "\n".join(lines)
 
 
 def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ...]:
@@ -142,15 +178,12 @@ def calibrate(
     Raises:
         ValueError: All first sections are right, or none is.
     """
-    vectors = encoder.encode([question.text for question in questions])
     evidence: list[Evidence] = []
     right: list[bool] = []
-    for question, vector in zip(questions, vectors, strict=True):
-        ranked = _rank(index, question, vector)
-        if not ranked:
-            continue
-        evidence.append(weigh(index, ranked, question.text))
-        right.append(ranked[0].article_id in question.articles)
+    for question in questions:
+        if ranked := search(index, encoder, question.text, question.product):
+            evidence.append(weigh(index, ranked, question.text))
+            right.append(ranked[0].article_id in question.articles)
     return fit(evidence, right, costs)
 
 
@@ -158,7 +191,6 @@ def evaluate(
     index: Index, encoder: Encoder, calibration: Calibration, questions: Sequence[Question]
 ) -> Report:
     """Measure ranking and decisions on labelled questions, of which there is at least one."""
-    vectors = encoder.encode([question.text for question in questions])
     ranks: list[float] = []  # of the first right section, from 1; infinite when there is none
     article_first: list[bool] = []
     probabilities: list[float] = []
@@ -168,8 +200,8 @@ def evaluate(
     answered_when_removed = 0
     faults: list[tuple[Question, str | None]] = []
     without: list[str | None] = []  # procedures proposed where there is no answer
-    for question, vector in zip(questions, vectors, strict=True):
-        ranked = _rank(index, question, vector)
+    for question in questions:
+        ranked = search(index, encoder, question.text, question.product)
         result = decide(index, ranked, question.text, question.product, calibration, "")
         if ranked:
             probabilities.append(result.probability)
@@ -178,10 +210,8 @@ def evaluate(
             answered.append((question, ranked[0]))
         if isinstance(result, Clarify):
             offered.append(any(s.article_id in question.articles for s in result.sources))
-        rows = index.rows(question.product, "customer", PROCEDURES)
-        chosen = choose_procedure(
-            index, rank(index, vector, terms(question.text), rows), question.text, calibration
-        )
+        procedures = search(index, encoder, question.text, question.product, kinds=PROCEDURES)
+        chosen = choose_procedure(index, procedures, question.text, calibration)
         if not question.answers:
             without.append(chosen)
             continue
@@ -195,6 +225,7 @@ def evaluate(
         again = decide(index, left, question.text, question.product, calibration, "")
         answered_when_removed += isinstance(again, Answer)
     positions = np.array(ranks)
+    bins = reliability(probabilities, right)
     return Report(
         questions=len(questions),
         answerable=len(ranks),
@@ -214,7 +245,8 @@ def evaluate(
         procedure_wrong=_share([chosen not in (None, *q.articles) for q, chosen in faults]),
         procedure_without=_share([chosen is not None for chosen in without]),
         auroc=auroc(probabilities, right),
-        ece=expected_calibration_error(probabilities, right),
+        ece=expected_calibration_error(bins),
+        reliability=bins,
     )
 
 
@@ -229,27 +261,36 @@ def auroc(scores: Sequence[float], right: Sequence[bool]) -> float:
     return float((difference > 0).mean() + (difference == 0).mean() / 2)
 
 
-def expected_calibration_error(
+def reliability(
     probabilities: Sequence[float], right: Sequence[bool], bins: int = 10
-) -> float:
-    """How far the stated probability is from the share that was right, averaged over bins of
-    equal width by their size. Shapes (n,) and (n,); 0 for n = 0.
-
-    Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
+) -> tuple[Bin, ...]:
+    """What was said against what held, in bins of equal width; empty ones are left out.
+    Shapes (n,) and (n,).
     """
     values, labels = np.asarray(probabilities, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((values * bins).astype(int), bins - 1)
-    gaps = [
-        abs(values[place == b].mean() - labels[place == b].mean()) * (place == b).sum()
-        for b in range(bins)
-        if (place == b).any()
-    ]
-    return float(sum(gaps) / max(1, len(values)))
+    return tuple(
+        Bin(
+            one / bins,
+            (one + 1) / bins,
+            int(inside.sum()),
+            float(values[inside].mean()),
+            float(labels[inside].mean()),
+        )
+        for one in range(bins)
+        if (inside := place == one).any()
+    )
 
 
-def _rank(index: Index, question: Question, vector: NDArray[np.float32]) -> list[Ranked]:
-    rows = index.rows(question.product, "customer")
-    return rank(index, vector, terms(question.text), rows)
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """How far the stated probability is from the share that was right, averaged over bins by
+    their size; 0 without any.
+
+    Source: Naeini, Cooper and Hauskrecht, AAAI 2015.
+    """
+    total = sum(one.questions for one in bins)
+    gaps = sum(abs(one.said - one.right) * one.questions for one in bins)
+    return gaps / total if total else 0.0
 
 
 def _share(values: Sequence[float] | Sequence[bool] | NDArray[np.generic]) -> float:

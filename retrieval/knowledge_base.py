@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from retrieval.articles import Article
-from retrieval.decision import Abstention, Answer, Clarify, choose_procedure, decide
+from retrieval.articles import Article, reference
+from retrieval.decision import (
+    Abstention,
+    Answer,
+    Clarify,
+    Source,
+    choose_procedure,
+    decide,
+    source,
+    weigh,
+)
 from retrieval.encoder import Encoder, OnnxEncoder
 from retrieval.errors import IndexDamaged
-from retrieval.ranking import PROCEDURES, search
+from retrieval.ranking import PROCEDURES, Ranked, search
 from retrieval.releases import Release, load_current, pointer
+from retrieval.words import leans_on_what_went_before
+
+MOST_PENALTY = 0.3  # a text that nobody liked is found later, never hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,7 @@ class _Served:
 class KnowledgeBase:
     """A loaded release and the encoder for questions. Safe to call from a pool of threads.
 
-    Calls are plain functions of 10 to 20 ms; from asyncio, use `asyncio.to_thread`.
+    Calls are plain functions of some 10 ms; from asyncio, use `asyncio.to_thread`.
     """
 
     def __init__(self, folder: Path, encoder: Encoder) -> None:
@@ -36,6 +49,7 @@ class KnowledgeBase:
         """
         self._folder, self._encoder = folder, encoder
         self._reloading = threading.Lock()
+        self._penalties: Mapping[str, float] = {}
         self._served = self._load()
 
     @classmethod
@@ -65,7 +79,12 @@ class KnowledgeBase:
         return self._served.release.degraded
 
     def answer(
-        self, question: str, product: str | None = None, audience: str = "customer", limit: int = 5
+        self,
+        question: str,
+        product: str | None = None,
+        audience: str = "customer",
+        limit: int = 5,
+        previous: str | None = None,
     ) -> Answer | Clarify | Abstention:
         """What the articles say to a question.
 
@@ -75,12 +94,27 @@ class KnowledgeBase:
                 considered. None: all are, and a question that fits several is asked back.
             audience: "customer", or "agent" who may also see agents' articles.
             limit: The most sources that come along.
+            previous: What the customer asked before. It is read together with a question that
+                means nothing by itself ("and how often?").
         """
         release = self._served.release
-        ranked = search(release.index, self._encoder, question, product, audience)
-        return decide(
-            release.index, ranked, question, product, release.calibration, release.id, limit
-        )
+
+        def decided(asked: str) -> Answer | Clarify | Abstention:
+            ranked = self._demoted(search(release.index, self._encoder, asked, product, audience))
+            return decide(
+                release.index, ranked, asked, product, release.calibration, release.id, limit
+            )
+
+        result = decided(question)
+        if (
+            previous
+            and isinstance(result, Abstention)
+            and result.reason == "no_evidence"
+            and leans_on_what_went_before(question)
+        ):
+            together = decided(f"{previous} {question}")
+            return result if isinstance(together, Abstention) else together
+        return result
 
     def procedure_for(self, symptom: str, product: str | None = None) -> Article | None:
         """The customers' procedure that fits a fault best, or None when none fits well enough.
@@ -95,6 +129,49 @@ class KnowledgeBase:
         ranked = search(release.index, self._encoder, symptom, product, kinds=PROCEDURES)
         chosen = choose_procedure(release.index, ranked, symptom, release.calibration)
         return None if chosen is None else release.index.articles[chosen]
+
+    def find(
+        self, question: str, product: str | None = None, audience: str = "customer", limit: int = 5
+    ) -> tuple[Source, ...]:
+        """The best section of each of the best articles, whatever its probability, with reasons.
+
+        Args:
+            question: As in `answer`; an empty one finds nothing.
+            product: As in `answer`.
+            audience: As in `answer`.
+            limit: The most articles.
+        """
+        release = self._served.release
+        index = release.index
+        ranked = self._demoted(search(index, self._encoder, question, product, audience))
+        best: dict[str, Ranked] = {}
+        for section in ranked:
+            best.setdefault(section.article_id, section)
+        return tuple(
+            replace(
+                source(index, one, question),
+                probability=release.calibration.probability(weigh(index, [one, *ranked], question)),
+            )
+            for one in list(best.values())[:limit]
+        )
+
+    def demote(self, penalties: Mapping[str, float]) -> None:
+        """Take something from the scores of texts that did not help, from the next call on.
+
+        Procedures are proposed as before: which fault a text describes does not depend on whether
+        its steps helped, and steps keep their order.
+
+        Args:
+            penalties: From 0 to MOST_PENALTY, by `article#anchor`, or by article for all of its
+                sections; of the two the larger counts. They take the place of the ones before.
+
+        Raises:
+            ValueError: One is outside of that.
+        """
+        for name, penalty in penalties.items():
+            if not 0 <= penalty <= MOST_PENALTY:
+                raise ValueError(f"{name}: {penalty} is not from 0 to {MOST_PENALTY}")
+        self._penalties = dict(penalties)
 
     def article(self, article_id: str) -> Article | None:
         """An article of the current release, if it has one with that id."""
@@ -128,6 +205,18 @@ class KnowledgeBase:
             return self._served.release.id != before.release.id
         finally:
             self._reloading.release()
+
+    def _demoted(self, ranked: Sequence[Ranked]) -> list[Ranked]:
+        """What is left of the scores, best first; equal ones stay in their order."""
+        penalties = self._penalties
+        if not penalties:
+            return list(ranked)
+        lowered = []
+        for one in ranked:
+            names = (one.article_id, reference(one.article_id, one.anchor))
+            penalty = max(penalties.get(name, 0.0) for name in names)
+            lowered.append(replace(one, score=one.score - penalty))
+        return sorted(lowered, key=lambda one: -one.score)
 
     def _load(self) -> _Served:
         # Looked at before loading: if it changes meanwhile, the next call sees a difference.

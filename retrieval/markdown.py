@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _HEADING = re.compile(r"^##\s+(?P<title>.+?)\s*(?:\{#(?P<anchor>[^}]*)\})?\s*#*\s*$")
@@ -34,15 +34,29 @@ class Link:
 def parts(lines: list[str], first_line: int) -> list[Part]:
     """Cut a body at its `##` headings; those inside code fences are text."""
     found: list[Part] = []
-    title, anchor, start, begin, fenced = "", None, first_line, 0, False
+    title, anchor, start, begin = "", None, first_line, 0
+    in_code = code_lines(lines)
     for index, line in enumerate(lines):
-        if line.lstrip().startswith("```"):
-            fenced = not fenced
-        if not fenced and (heading := _HEADING.match(line)):
+        if not in_code[index] and (heading := _HEADING.match(line)):
             found.append(Part(title, anchor, start, tuple(lines[begin:index])))
             title, anchor = heading["title"], heading["anchor"]
             start, begin = first_line + index, index + 1
     found.append(Part(title, anchor, start, tuple(lines[begin:])))
+    return found
+
+
+def is_fence(line: str) -> bool:
+    """Whether a line begins or ends a block of code."""
+    return line.lstrip().startswith("```")
+
+
+def code_lines(lines: Sequence[str]) -> list[bool]:
+    """For each line whether it is code; fences are."""
+    found: list[bool] = []
+    fenced = False
+    for line in lines:
+        found.append(fenced or is_fence(line))
+        fenced ^= is_fence(line)
     return found
 
 

@@ -20,30 +20,33 @@ class Passage:
     article_id: str
     anchor: str
     text: str  # what is encoded and counted, titles in front
-    start: int  # the word of the section's text at which the window begins; 0 for titles
+    start: int  # the word of the section's text at which the window begins; 0 for phrases
+    short: bool = False  # a title, symptom or customer's question, not a window over the text
 
 
 def passages(article: Article) -> Iterator[Passage]:
-    """The passages of an article, in order.
+    """The passages of an article, those of a section side by side.
 
     The title, each symptom and each of the customers' questions are passages of their own:
     customers write in such short phrases, and a phrase inside 60 words is diluted. Title and
     symptoms stand for the article's first section. Every other passage is a window over one section
     with both titles in front, which says what "it" is.
     """
-    first = article.sections[0].anchor
-    yield Passage(article.id, first, article.title, 0)
-    for symptom in article.symptoms:
-        yield Passage(article.id, first, f"{article.title}: {symptom}", 0)
-    for anchor, asked in article.questions.items():
-        for question in asked:
-            yield Passage(article.id, anchor, question, 0)
-    for section in article.sections:
+    for number, section in enumerate(article.sections):
+        if number == 0:
+            if article.title:
+                yield Passage(article.id, section.anchor, article.title, 0, short=True)
+            for symptom in article.symptoms:
+                phrase = f"{article.title}: {symptom}"
+                yield Passage(article.id, section.anchor, phrase, 0, short=True)
+        for question in article.questions.get(section.anchor, ()):
+            yield Passage(article.id, section.anchor, question, 0, short=True)
         heading = ". ".join(filter(None, (article.title, section.title)))
         if section.title:
-            yield Passage(article.id, section.anchor, heading, 0)
+            yield Passage(article.id, section.anchor, heading, 0, short=True)
         for start, window in windows(section.text):
-            yield Passage(article.id, section.anchor, f"{heading}. {window}", start)
+            text = ". ".join(filter(None, (heading, window)))
+            yield Passage(article.id, section.anchor, text, start)
 
 
 def windows(text: str, words: int = WINDOW_WORDS) -> list[tuple[int, str]]:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from retrieval.articles import Article
+from retrieval.articles import Article, Step
 from retrieval.errors import Problem
+
+
+def goes_on_in_order(step: Step) -> bool:
+    """Whether an answer may lead to the step written below this one.
+
+    Two answers or more leave nothing over; after one, the other answer goes on in order.
+    """
+    return not step.is_end and len(step.branches) < 2
 
 
 def check_procedure(
@@ -51,8 +59,7 @@ def check_procedure(
                     f"there is no step `{branch.target}`",
                     "correct the branch or add `{#" + branch.target + "}` to a heading",
                 )
-        # Two answers or more leave nothing over; after one, the other answer goes on in order.
-        if len(step.branches) < 2:
+        if goes_on_in_order(step):
             if index + 1 < len(order):
                 ways[anchor].add(order[index + 1])
             else:

@@ -1,7 +1,15 @@
-"""Passages ranked against a question, and each section by its best passage."""
+"""Passages ranked against a question, and each section by its best passage.
+
+Meaning (cosine) and words (BM25 over the question's idf) are added on one scale, which is the same
+for every question and collection, so that a threshold on it means something. How much each counts
+depends on the collection, `balance`, and on the question. Measured against reciprocal rank and
+min-max fusion in docs/decisions/0004-ranking.md.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,14 +21,20 @@ from retrieval.index import Index
 from retrieval.words import terms
 
 PROCEDURES = frozenset({"procedure"})  # for `search` and `Index.rows`: faults only
-COSINE_WEIGHT = 0.5
-OVERVIEW_LEAD = 0.08
+DEPTH = 100  # sections that a ranking holds at most
+OVERVIEW_LEAD = 0.1
 """By how much more than its best section an article's overview must match to be quoted itself.
-
 Titles stand for the overview, and an overview says a little of everything: it matches most
-questions about the article and answers few. On the tuning questions this raised the right
-sections from 61 to 67 of 86.
-"""
+questions about the article and answers few."""
+
+_LEXICAL_PULL = 2.0
+_USUAL_LEXICAL = 0.4
+"""Where one passage holds nearly all that a question says, words are trusted more, and where no
+passage holds much of it, less: the balance moves, as log odds, by `_LEXICAL_PULL` for each unit by
+which the best lexical score differs from the usual one."""
+
+_COMPANY = 5  # passages nearest in meaning that are asked which article they are of
+_SHARPNESS = 25.0  # of the smooth maximum over a section's phrases; infinite would be the maximum
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,49 +44,93 @@ class Ranked:
     article_id: str
     anchor: str
     start: int  # where in the section its best passage begins, in words
-    score: float  # COSINE_WEIGHT * cosine + (1 - COSINE_WEIGHT) * lexical
+    score: float  # cosine and lexical score, each times its weight
     cosine: float  # of the best passage, -1 to 1
     lexical: float  # of the best passage, 0 to 1
+    row: int  # of the best passage
+    company: float  # share of the passages nearest in meaning that are of the same article
 
 
-def fuse(cosine: NDArray[np.float32], lexical: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Meaning and words on one scale, which is the same for every question and collection, so that
-    a threshold on it means something. Shapes (n,) and (n,) to (n,), each at most 1.
+def weight_of_meaning(balance: float, best_lexical: float) -> float:
+    """What the cosine counts for one question, 0 to 1; the lexical score counts the rest.
 
-    Source: measured against reciprocal rank and min-max fusion, docs/decisions/0003-retrieval.md.
+    Args:
+        balance: Of the collection, above 0 and below 1.
+        best_lexical: The highest lexical score of any passage, 0 to 1.
     """
-    fused: NDArray[np.float32] = COSINE_WEIGHT * cosine + (1 - COSINE_WEIGHT) * lexical
-    return fused
+    odds = math.log(balance / (1 - balance)) - _LEXICAL_PULL * (best_lexical - _USUAL_LEXICAL)
+    return 1 / (1 + math.exp(-odds))
 
 
 def rank(
-    index: Index, vector: NDArray[np.float32], question: Sequence[str], rows: NDArray[np.intp]
+    index: Index,
+    vector: NDArray[np.float32],
+    question: Sequence[str],
+    rows: NDArray[np.intp],
 ) -> list[Ranked]:
-    """All sections with an allowed passage, best first, equal ones in the articles' order.
+    """The best sections with an allowed passage, best first, equal ones in the articles' order.
 
     Args:
         index: What is searched.
         vector: The question's, from the encoder that built the index, shape (dim,).
         question: The question's words from `words.terms`.
         rows: Passages that may be shown, from `Index.rows`. The rest is not ranked at all.
+
+    Returns:
+        At most `DEPTH`.
     """
     if not len(rows):
         return []
-    cosine, lexical = index.cosines(vector)[rows], index.lexical(question)[rows]
-    fused = fuse(cosine, lexical)
-    best: dict[tuple[str, str], Ranked] = {}
-    for place in np.argsort(-fused, kind="stable"):
-        passage = index.passages[rows[place]]
-        key = (passage.article_id, passage.anchor)
-        if key not in best:
-            best[key] = Ranked(
-                *key,
+    lexical = index.words.scores(question)
+    rows = index.candidates(vector, lexical, rows)
+    cosine, lexical = index.vectors.cosines(vector, rows), lexical[rows]
+    weight = weight_of_meaning(index.balance, float(lexical.max()))
+    fused = weight * cosine + (1 - weight) * lexical
+    sections = index.section_of[rows]
+    begins = np.flatnonzero(np.r_[True, sections[1:] != sections[:-1]])
+    scores = _of_sections(fused, index.short[rows], begins)
+    ends = np.r_[begins[1:], len(rows)]
+    nearest = rows[np.argsort(-cosine, kind="stable")[:_COMPANY]]
+    company = Counter(index.passages[row].article_id for row in nearest)
+    ranked = []
+    for place in np.argsort(-scores, kind="stable")[:DEPTH]:
+        at = begins[place] + int(np.argmax(fused[begins[place] : ends[place]]))
+        passage = index.passages[rows[at]]
+        ranked.append(
+            Ranked(
+                passage.article_id,
+                passage.anchor,
                 passage.start,
-                float(fused[place]),
-                float(cosine[place]),
-                float(lexical[place]),
+                float(scores[place]),
+                float(cosine[at]),
+                float(lexical[at]),
+                int(rows[at]),
+                company[passage.article_id] / len(nearest),
             )
-    return sections_before_overviews(index, list(best.values()))
+        )
+    return sections_before_overviews(index, ranked)
+
+
+def _of_sections(
+    fused: NDArray[np.float32], short: NDArray[np.bool_], begins: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """The score of each section: its best passage's, and a little for phrases that agree with it.
+
+    A smooth maximum (log-sum-exp) over the section's best window of text and all of its titles,
+    symptoms and customers' questions. Over all windows it would prefer long sections.
+
+    Args:
+        fused: Of the passages, shape (n,), those of a section side by side.
+        short: Which of them are phrases, shape (n,).
+        begins: The first passage of each section, shape (sections,).
+    """
+    best = np.maximum.reduceat(fused, begins)
+    window = np.maximum.reduceat(np.where(short, -np.inf, fused), begins)
+    behind = fused - np.repeat(best, np.diff(begins, append=len(fused)))
+    phrases = np.add.reduceat(np.where(short, np.exp(_SHARPNESS * behind), 0), begins)
+    total = phrases + np.exp(_SHARPNESS * (window - best))
+    scores: NDArray[np.float32] = best + np.log(total) / _SHARPNESS
+    return scores
 
 
 def sections_before_overviews(index: Index, ranked: Sequence[Ranked]) -> list[Ranked]:
@@ -90,8 +148,12 @@ def sections_before_overviews(index: Index, ranked: Sequence[Ranked]) -> list[Ra
             if section.score < overview.score - OVERVIEW_LEAD:
                 break
             if section.article_id == overview.article_id:
-                result[place] = replace(overview, anchor=section.anchor, start=section.start)
-                result[later] = replace(section, anchor=overview.anchor, start=overview.start)
+                result[place] = replace(
+                    overview, anchor=section.anchor, start=section.start, row=section.row
+                )
+                result[later] = replace(
+                    section, anchor=overview.anchor, start=overview.start, row=overview.row
+                )
                 break
     return result
 
@@ -108,4 +170,5 @@ def search(
     rows = index.rows(product, audience, kinds)
     if not len(rows) or not question.strip():
         return []
-    return rank(index, encoder.encode([question])[0], terms(question), rows)
+    written = index.spelling.mended(question, encoder.words)
+    return rank(index, encoder.encode([written])[0], terms(written), rows)

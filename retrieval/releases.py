@@ -4,7 +4,8 @@
     ├── current                 {"release": id, "articles": [ids]}, replaced in one step
     └── releases/<id>/
         ├── manifest.json       SHA-256 and size of every other file, and what built them
-        ├── articles.json  passages.json  catalogue.json  vectors.faiss  bm25/...
+        ├── articles.json  passages.json  catalogue.json  spelling.json  balance.json
+            vectors.faiss  bm25/...
 
 A release's id ends with the SHA-256 of its manifest, so a folder vouches for itself. FAISS reads
 most damaged files without a word; here every byte is compared before anything is loaded. When the
@@ -35,7 +36,7 @@ from retrieval.index import Index
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3  # releases, the current one among them
 _ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")  # time to the microsecond: ids sort by age
 
@@ -151,8 +152,8 @@ def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Releas
     raise IndexDamaged(folder, fault or "holds no sound release")
 
 
-def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Release:
-    """One release, after comparing every byte of it with its manifest.
+def check_release(folder: Path, encoder_fingerprint: str | None = None) -> dict[str, Any]:
+    """Compare every byte of a release with its manifest; the manifest.
 
     Raises:
         IndexDamaged: A file is missing, has another size or other bytes; or the release was built
@@ -169,6 +170,16 @@ def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Releas
             raise IndexDamaged(folder, f"{name} is not the file that was built")
     if encoder_fingerprint is not None and manifest["encoder"] != encoder_fingerprint:
         raise IndexDamaged(folder, "was built with another encoder; build it again")
+    return manifest
+
+
+def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Release:
+    """One release, after `check_release`.
+
+    Raises:
+        IndexDamaged: Likewise, or its bytes are sound and of another version.
+    """
+    manifest = check_release(folder, encoder_fingerprint)
     try:
         index = Index.read(folder, manifest["encoder"])
         calibration = Calibration.from_json(manifest["calibration"])

@@ -53,6 +53,10 @@ _WORD = re.compile(r"[^\W_]+")
 # E24, e-24, E 24. "a 30 day" and "i 5" are words before a number, so a blank is taken for part of
 # a code only after the letters that displays show.
 _CODE = re.compile(r"\b(?:([a-z])-?(\d{1,3})|([cefhp]) (\d{1,3}))\b")
+_POINTS_BACK = re.compile(
+    r"^\W*(?:and|or|also|but|then|what about|how about|how|why|when|where|which)\b"
+    r"|\b(?:it|its|this|that|these|those|them|there|one|ones)\b"
+)
 _local = threading.local()
 
 
@@ -75,6 +79,22 @@ def codes(text: str) -> frozenset[str]:
         letter + number
         for letter, number in ((a or c, b or d) for a, b, c, d in _CODE.findall(_lower(text)))
     )
+
+
+def in_common(question: str, text: str) -> tuple[str, ...]:
+    """The question's words and codes that stand in a text in any form, each once, in order."""
+    said = set(terms(text))
+    normal = _WORD.findall(_normal(question))
+    return tuple(
+        dict.fromkeys(word for word in normal if (own := terms(word)) and said.issuperset(own))
+    )
+
+
+def leans_on_what_went_before(question: str) -> bool:
+    """Whether a question is too short to mean anything by itself, and points back: "how often?",
+    "and what does it cost", "can I do that myself".
+    """
+    return len(set(terms(question))) <= 3 and _POINTS_BACK.search(_lower(question)) is not None
 
 
 def _lower(text: str) -> str:

@@ -251,5 +251,19 @@ feedback = sa.Table(
     sa.Column("text", sa.Text),
     sa.Column("message", sa.String(64), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("version", sa.String(16)),  # of the article, when the customer read it
     sa.UniqueConstraint("message"),
+)
+
+page_verdicts = sa.Table(
+    "page_verdicts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("article", sa.String(128), nullable=False),
+    sa.Column("version", sa.String(16), nullable=False),
+    sa.Column("helped", sa.Boolean, nullable=False),
+    # Tells one visitor of one day from the others, and is taken out when that day is over.
+    sa.Column("mark", sa.String(64)),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("mark"),
 )

@@ -21,6 +21,7 @@ from support.purchase import Purchase
 
 PACKET_VERSION = 1
 QUOTE_CHARACTERS = 160
+_PROBLEMS = ("symptom", "complaint", "return_reason", "error_code")  # facts, the best one first
 
 _TRIGGER_TEXT: Mapping[Trigger, str] = {
     Trigger.CUSTOMER_ASKED: "The customer asked for a person.",
@@ -169,6 +170,17 @@ def restated(known: Known) -> str:
     return "; ".join(parts)
 
 
+def problem(facts: Mapping[str, Fact], transcript: Sequence[Message]) -> str:
+    """What the articles are asked for an agent, in the customer's words; "" before the first one.
+
+    The fault, or what else is wrong; without that the longest of the customer's messages, because
+    "thank you" and "I want a person" are short.
+    """
+    told = [facts[name].value for name in _PROBLEMS if name in facts and _known(facts[name])]
+    written = [m.text for m in transcript if m.author is Author.CUSTOMER]
+    return next(iter(told), max(written, key=len, default=""))
+
+
 def _headline(
     known: Known, request: HandoffRequest, wish: Mapping[str, Any], fallback: list[str]
 ) -> dict[str, Any]:
@@ -188,16 +200,17 @@ def _headline(
 
 
 def _problem(known: Known) -> Fact | None:
-    for name in ("symptom", "complaint", "return_reason", "error_code"):
-        if fact := _told(known, name):
-            return fact
-    return None
+    return next((fact for name in _PROBLEMS if (fact := _told(known, name))), None)
 
 
 def _told(known: Known, name: str) -> Fact | None:
     """A fact, unless the customer was asked and does not know it."""
     fact = known.facts.get(name)
-    return None if fact is None or fact.status is FactStatus.UNKNOWN else fact
+    return fact if fact is not None and _known(fact) else None
+
+
+def _known(fact: Fact) -> bool:
+    return fact.status is not FactStatus.UNKNOWN
 
 
 def _wish(known: Known, request: HandoffRequest, fallback: list[str]) -> dict[str, Any]:
@@ -365,7 +378,7 @@ def _suggested_reply(known: Known, request: HandoffRequest) -> str:
 
 
 def _plain(value: str) -> str:
-    return value.replace("_", " ")
+    return " ".join(value.replace("_", " ").split())
 
 
 def _shortened(text: str, characters: int) -> str:

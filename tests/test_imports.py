@@ -37,6 +37,8 @@ IMPLEMENTATIONS = {
         "Live",
         "Limiter",
         "Library",
+        "Passers",
+        "Search",
         "Visitors",
         "AgentSessions",
     },

@@ -3,34 +3,43 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Cookie, Depends, Header, Request, Response, WebSocket
+from fastapi import APIRouter, Cookie, Depends, Header, Query, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway import metrics
 from gateway.auth import MAX_PASSWORD_CHARACTERS, AgentSessions
 from gateway.desk import Desk
 from gateway.guards import Limiter
+from gateway.library import Library
 from gateway.live import Live, Subscription
 from gateway.routes.reading import frames, readable, until_one_ends
+from gateway.search import Search
 from gateway.settings import Settings
 from gateway.views import (
     case_view,
+    finding_view,
+    found_view,
     handoff_view,
     last_message_view,
     message_view,
     queue_item,
     status_view,
 )
-from store import agents, cases, conversations, handoffs
+from store import agents, cases, conversations, facts, feedback, handoffs
 from store.database import Database
 from support.agent import Agent
 from support.conversation import Author, Clock, Status
 from support.errors import NotSignedIn
+from support.facts import FactStatus
+from support.feedback import FeedbackPolicy, due_for_review, findings
+from support.summary import problem
 
 COOKIE = "aftercare_session"
 UNAUTHORISED = 4401
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=128)]
 MAX_CHARACTERS = 4000
+MAX_QUESTION = 500
+SUGGESTED = 5
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 
 
@@ -71,6 +80,9 @@ def console(
     live: Live,
     sessions: AgentSessions,
     limiter: Limiter,
+    search: Search,
+    library: Library,
+    feedback_policy: FeedbackPolicy,
     now: Clock,
     settings: Settings,
 ) -> APIRouter:
@@ -191,6 +203,50 @@ def console(
             "packet": ever[-1].packet if ever else None,
             "messages": [message_view(m, names) for m in transcript],
             "cases": [case_view(case) for case in opened],
+        }
+
+    @router.get("/conversations/{conversation}/articles")
+    async def suggested(
+        conversation: str,
+        _agent: SignedIn,
+        q: Annotated[str, Query(max_length=MAX_QUESTION)] = "",
+    ) -> dict[str, Any]:
+        """The best articles for the conversation's problem, or for a question, with reasons."""
+        async with database.read() as tx:
+            await conversations.get(tx, conversation)
+            known = await facts.known(tx, conversation)
+            transcript = await conversations.transcript(tx, conversation)
+        question = readable(q, MAX_QUESTION) if q.strip() else problem(known, transcript)
+        told = known.get("product_type")
+        product = None if told is None or told.status is FactStatus.UNKNOWN else told.value
+        found = (
+            await search.find(question[:MAX_QUESTION], product, "agent", SUGGESTED)
+            if question.strip()
+            else []
+        )
+        articles = library.articles()
+        return {
+            "question": question[:MAX_QUESTION],
+            "product": product,
+            "results": [
+                found_view(one, articles[one.article], settings.public_url)
+                for one in found
+                if one.article in articles
+            ],
+        }
+
+    @router.get("/articles-to-look-at")
+    async def to_look_at(_agent: SignedIn) -> dict[str, Any]:
+        """Texts that probably do not help, worst first, and articles that are due for review."""
+        async with database.read() as tx:
+            counts = await feedback.counts(tx)
+        articles = list(library.articles().values())
+        return {
+            "findings": [finding_view(f) for f in findings(articles, counts, feedback_policy)],
+            "due": [
+                {"article": a.id, "title": a.title, "owner": a.owner, "until": day.isoformat()}
+                for day, a in due_for_review(articles, now().date(), feedback_policy)
+            ],
         }
 
     @router.post("/conversations/{conversation}/claim")

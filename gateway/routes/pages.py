@@ -1,50 +1,31 @@
-"""The pages people look at: the demo shop, the widget's frame, the console, the help articles."""
+"""The pages people look at: the demo shop, the widget's frame, the console, the API."""
 
 import os
 from pathlib import Path
-from typing import Any
 
 import fastapi_offline
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from starlette.exceptions import HTTPException
+from fastapi.responses import FileResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from gateway.guards import page_headers
-from gateway.library import Library
 from gateway.settings import Settings
-from gateway.wording import Wording
 
 ASSET_KINDS = frozenset({".css", ".js", ".png", ".svg", ".webp", ".woff2"})
 
-PRODUCT_NAMES = {
-    "coffee_machine": "Coffee machines",
-    "dishwasher": "Dishwashers",
-    "washing_machine": "Washing machines",
-}
 
-
-def pages(library: Library, wording: Wording, settings: Settings, web: Path) -> APIRouter:
+def pages(settings: Settings, web: Path) -> APIRouter:
     """The pages' routes.
 
     Args:
         web: The folder `web/`.
     """
     router = APIRouter(include_in_schema=False)
-    templates = Environment(
-        loader=FileSystemLoader(web / "help"), autoescape=select_autoescape(), auto_reload=False
-    )
-    shop: str = wording.widget["shop"]
     ancestors = " ".join(("'self'", *settings.widget_origins))
 
     def page(file: str, **headers: str) -> FileResponse:
         return FileResponse(web / file, headers=page_headers(**headers))
-
-    def rendered(template: str, **values: Any) -> HTMLResponse:
-        text = templates.get_template(template).render(shop=shop, **values)
-        return HTMLResponse(text, headers=page_headers(frame_src="'self'"))
 
     @router.get("/")
     async def demo_shop() -> FileResponse:
@@ -78,28 +59,6 @@ def pages(library: Library, wording: Wording, settings: Settings, web: Path) -> 
             "style-src 'self'", "style-src 'self' 'unsafe-inline'"
         )
         return response
-
-    @router.get("/help")
-    async def contents() -> HTMLResponse:
-        by_product: dict[str, list[Any]] = {}
-        for article in library.customer_articles():
-            several = len(article.products) > 1
-            product = (
-                "Every product"
-                if several
-                else PRODUCT_NAMES.get(
-                    article.products[0], article.products[0].replace("_", " ").capitalize()
-                )
-            )
-            by_product.setdefault(product, []).append(article)
-        return rendered("contents.html", by_product=dict(sorted(by_product.items())))
-
-    @router.get("/help/{article_id}")
-    async def article(article_id: str) -> HTMLResponse:
-        found = library.customer_article(article_id)
-        if found is None:
-            raise HTTPException(404, "There is no such article.")
-        return rendered("article.html", article=found)
 
     return router
 

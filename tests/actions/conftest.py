@@ -47,6 +47,7 @@ def encoder() -> OnnxEncoder:
 def articles(tmp_path: Path) -> Path:
     folder = tmp_path / "articles"
     folder.mkdir()
+    (folder / "products.yml").write_text("dishwasher: [HM-D450, HM-D620]\n")
     for name, text in ARTICLES.items():
         (folder / name).write_text(text)
     return folder

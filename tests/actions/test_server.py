@@ -97,3 +97,44 @@ async def test_what_nobody_serves_and_what_is_no_call(
 async def test_health_names_the_knowledge(client: httpx.AsyncClient, tools: Tools) -> None:
     health = (await client.get("/health")).json()
     assert health == {"status": "ok", "knowledge": tools.knowledge.release}
+
+
+async def test_the_articles_are_searched_with_reasons(client: httpx.AsyncClient) -> None:
+    """The gateway has no index: this is what its help pages and its agents are shown."""
+    asked = {"question": "where do I pour in the salt", "product": "dishwasher", "limit": 2}
+    response = await client.post("/search", json=asked)
+    assert response.status_code == 200
+    results = response.json()["results"]
+    assert len(results) == len({one["article_id"] for one in results}) == 2
+    first = results[0]
+    assert (first["article_id"], first["anchor"]) == ("add-salt", "fill")
+    assert "salt" in first["words"]
+    assert "salt" in first["matched"]
+    assert 0 < first["probability"] <= 1
+    assert first["quote"].startswith("Open the cap")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b'"salt"', 400),
+        (b"{}", 400),
+        (b'{"question": " "}', 400),
+        (json.dumps({"question": "s" * 1001}).encode(), 400),
+        (b'{"question": "salt", "audience": "owner"}', 400),
+        (b'{"question": "salt", "limit": 0}', 400),
+        (b'{"question": "salt", "limit": 1000}', 400),
+        (b'{"question": "salt", "more": 1}', 400),
+        (b'{"question": "my secret words \\ud800"}', 400),
+        (b" " * 20_000 + b'{"question": "salt"}', 413),
+    ],
+)
+async def test_what_is_no_question_is_refused(
+    client: httpx.AsyncClient, body: bytes, status: int
+) -> None:
+    """Without repeating it: it may be a customer's."""
+    response = await client.post("/search", content=body)
+    assert response.status_code == status
+    assert set(response.json()) == {"error"}
+    assert WORDS not in response.text

@@ -27,7 +27,8 @@ from store.database import Database
 from store.schema import metadata
 from support.agent import Agent
 from support.conversation import Clock, utcnow
-from tests.neighbours import ScriptedRasa, eventually, serve
+from tests.gateway.articles import ScriptedSearch
+from tests.neighbours import ScriptedRasa, eventually, free_port, serve
 
 SECRET = "a turn secret for tests, and for nothing else"
 PASSWORD = " correct horse battery staple "  # its blanks belong to it
@@ -38,6 +39,15 @@ Messages = list[dict[str, Any]]
 def rasa() -> Iterator[ScriptedRasa]:
     """Rasa's turn channel, listening."""
     scripted = ScriptedRasa(SECRET)
+    scripted.start()
+    yield scripted
+    scripted.die()
+
+
+@pytest.fixture
+def search() -> Iterator[ScriptedSearch]:
+    """The action server's search, listening."""
+    scripted = ScriptedSearch()
     scripted.start()
     yield scripted
     scripted.die()
@@ -80,6 +90,7 @@ def settings(rasa: ScriptedRasa, database_url: str, tmp_path: Path) -> Settings:
         secret_key="a secret key for tests, and for nothing else",
         turn_secret=SECRET,
         rasa_port=rasa.port,
+        actions_port=free_port(),
         database_url=database_url,
         knowledge_folder=tmp_path / "knowledge",
         notice_after_seconds=0.3,
@@ -88,6 +99,8 @@ def settings(rasa: ScriptedRasa, database_url: str, tmp_path: Path) -> Settings:
         messages_per_minute=1000,
         conversations_per_minute=1000,
         sign_ins_per_minute=1000,
+        help_searches_per_minute=1000,
+        page_verdicts_per_minute=1000,
     )
 
 

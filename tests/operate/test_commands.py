@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from argon2 import PasswordHasher
 
 from operate.agents import count_agents
 from operate.steps import ROOT
-from store import agents, purchases
+from store import agents, feedback, purchases
 from store.database import Database
+from support.conversation import utcnow
+from tests.gateway.articles import DRAIN, SALT, publish
 
 HEADER, FIRST, *_ = (ROOT / "sample" / "purchases.csv").read_text().splitlines()
 
@@ -188,3 +193,38 @@ def test_help_names_every_command(installation: dict[str, str]) -> None:
     told = _operate(installation, "--help").stdout
     for command in ("prepare", "run", "status", "train", "index", "agent", "purchases"):
         assert f"    {command}" in told
+
+
+def test_owners_read_what_they_should_look_at(installation: dict[str, str], tmp_path: Path) -> None:
+    """Text, verdicts, bound and link; and whose last day is near."""
+    due = replace(SALT, review_by=utcnow().date() + timedelta(days=30))
+    publish(tmp_path / "knowledge", (DRAIN, due))
+    installation["AFTERCARE_KNOWLEDGE_FOLDER"] = str(tmp_path / "knowledge")
+    first = _operate(installation, "feedback")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("none") == 1
+
+    async def judge() -> None:
+        database = Database(installation["AFTERCARE_DATABASE_URL"])
+        async with database.begin() as tx:
+            for number in range(20):
+                await feedback.add_for_page(
+                    tx, DRAIN.id, DRAIN.version, number == 0, str(number), utcnow()
+                )
+        await database.close()
+
+    asyncio.run(judge())
+    told = _operate(installation, "feedback").stdout
+    assert "kitchen-team  text: The dishwasher does not drain\n" in told
+    assert "did not help 19 of 20, which is at least 76%" in told
+    assert "/help/dishwasher-does-not-drain\n" in told
+    assert re.search(r"\d{4}  kitchen-team  Add dishwasher salt", told)
+
+
+def test_without_articles_there_is_nothing_to_look_at(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    installation["AFTERCARE_KNOWLEDGE_FOLDER"] = str(tmp_path / "none")
+    refused = _operate(installation, "feedback")
+    assert refused.returncode == 1
+    assert "make index" in refused.stderr

@@ -17,7 +17,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     for file in ("config.yml", "domain.yml", "data/nlu/returns.yml", "bot/turns.py"):
         (tmp_path / file).write_text("one\n")
-    for file in ("bot/requirements.txt", "requirements.txt", "retrieval/encoder.py"):
+    for file in (
+        "bot/requirements.txt",
+        "requirements.txt",
+        "retrieval/encoder.py",
+        "retrieval/export.py",
+    ):
         (tmp_path / file).write_text("one\n")
     (tmp_path / "var/encoder/encoder.json").write_text("{}")
     python = tmp_path / "python"
@@ -26,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f'echo "$@" >> {tmp_path}/asked.txt\n'
         "for last; do :; done\n"
         f'case "$*" in *train*) touch {tmp_path}/models/$last.tar.gz;; '
-        f"*export-encoder*) touch {tmp_path}/var/encoder/model.onnx;; esac\n"
+        f"*export-encoder*) touch {tmp_path}/var/encoder/model-int8.onnx;; esac\n"
     )
     python.chmod(0o755)
     monkeypatch.setattr(steps, "ROOT", tmp_path)
@@ -121,6 +126,6 @@ def test_the_encoder_is_written_once(project: Path, settings: Settings) -> None:
     stamp = json.loads((project / "var" / "stamps" / "encoder.json").read_text())
     assert set(stamp) == {"made_from", "at"}
 
-    (project / "var" / "encoder" / "model.onnx").unlink()
+    (project / "var" / "encoder" / "model-int8.onnx").unlink()
     prepare.export_encoder(settings)
     assert _asked(project) == 2

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from retrieval.building import Sources
-from retrieval.encoder import HashingEncoder, OnnxEncoder, export
+from retrieval.encoder import HashingEncoder, OnnxEncoder
 from retrieval.errors import EncoderDamaged
+from retrieval.export import export
 
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

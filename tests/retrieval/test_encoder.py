@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from retrieval.encoder import (
+from retrieval.encoder import EXACT, FILES, INT8, HashingEncoder, OnnxEncoder
+from retrieval.errors import EncoderDamaged, EncoderRefused
+from retrieval.export import (
     LARGEST_DIFFERENCE,
-    HashingEncoder,
-    OnnxEncoder,
+    LEAST_COSINE,
     SentenceEncoder,
     export,
     find_model,
     largest_difference,
+    least_cosine,
 )
-from retrieval.errors import EncoderDamaged, EncoderRefused
 
 TEXTS = [
     "My dishwasher does not drain",
@@ -34,28 +35,36 @@ TEXTS = [
 
 
 def copy(encoder_folder: Path, target: Path) -> Path:
-    """A folder to damage, with the big file linked as long as it is not the one to change."""
+    """A folder to damage, with the big files linked as long as they are not the ones to change."""
     target.mkdir()
-    (target / "model.onnx").symlink_to(encoder_folder / "model.onnx")
+    for name in (INT8, EXACT):
+        (target / name).symlink_to(encoder_folder / name)
     for name in ("tokenizer.json", "encoder.json"):
         shutil.copy(encoder_folder / name, target / name)
     return target
 
 
-def test_the_export_equals_sentence_transformers(encoder: OnnxEncoder) -> None:
+@pytest.fixture(scope="module")
+def exact(encoder_folder: Path) -> OnnxEncoder:
+    return OnnxEncoder.load(encoder_folder, file=EXACT)
+
+
+def test_the_export_equals_sentence_transformers(exact: OnnxEncoder, encoder: OnnxEncoder) -> None:
     reference = SentenceEncoder(find_model())
 
-    assert largest_difference(encoder, reference) < LARGEST_DIFFERENCE
+    assert largest_difference(exact, reference) < LARGEST_DIFFERENCE
+    assert LEAST_COSINE < least_cosine(encoder, reference) < 1 - 1e-4  # one is not the other
+    assert encoder.fingerprint != exact.fingerprint
     assert reference.max_tokens == 256
     assert reference.dim == encoder.dim == 384
     assert reference.encode([]).shape == (0, 384)
 
 
-def test_stored_vectors(encoder: OnnxEncoder) -> None:
+def test_stored_vectors(exact: OnnxEncoder) -> None:
     """The same numbers on every machine, as sentence-transformers computed them."""
     stored = json.loads(Path(__file__).with_name("vectors.json").read_text("utf-8"))
 
-    actual = encoder.encode([entry["text"] for entry in stored])
+    actual = exact.encode([entry["text"] for entry in stored])
     for row, entry in zip(actual, stored, strict=True):
         assert row[:8] == pytest.approx(entry["first"], abs=1e-5)
         assert float(row @ np.linspace(-1, 1, 384)) == pytest.approx(entry["ramp"], abs=1e-4)
@@ -70,12 +79,12 @@ def test_vectors_have_length_one(encoder: OnnxEncoder) -> None:
     assert encoder.encode([]).shape == (0, 384)
 
 
-def test_neighbours_in_a_batch_change_nothing(encoder: OnnxEncoder) -> None:
-    """A short text beside a long one is padded; its vector must not notice."""
+def test_neighbours_change_nothing(encoder: OnnxEncoder, encoder_folder: Path) -> None:
+    """A remembered vector must be the one that the text would get today."""
     alone = np.vstack([encoder.encode([text]) for text in TEXTS])
 
-    assert np.abs(encoder.encode(TEXTS, batch=4) - alone).max() < 1e-5
-    assert np.abs(encoder.encode(TEXTS * 9, batch=5)[-4:] - alone).max() < 1e-5
+    assert np.array_equal(encoder.encode(TEXTS), alone)
+    assert np.array_equal(OnnxEncoder.load(encoder_folder, threads=2).encode(TEXTS), alone)
 
 
 def test_a_tokenizer_that_pads_is_disarmed(
@@ -104,10 +113,10 @@ def test_threads_may_share_an_encoder(encoder: OnnxEncoder) -> None:
             assert np.array_equal(vectors, expected)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "encoder.json", "model.onnx"])
+@pytest.mark.parametrize("name", [*FILES, "encoder.json"])
 def test_a_damaged_encoder_is_refused(encoder_folder: Path, tmp_path: Path, name: str) -> None:
     folder = copy(encoder_folder, tmp_path / "encoder")
-    if name == "model.onnx":
+    if name in (INT8, EXACT):
         (folder / name).unlink()
         (folder / name).write_bytes(b"not a network")
     else:

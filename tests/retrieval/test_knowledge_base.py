@@ -220,3 +220,54 @@ def test_hostile_questions(base: KnowledgeBase) -> None:
         result = base.answer(text)
         assert isinstance(result, Answer | Clarify | Abstention)
         assert 0 <= result.probability <= 1
+
+
+def test_the_best_section_of_each_article_is_found_with_reasons(base: KnowledgeBase) -> None:
+    """Whatever its probability: a person decides what to do with it."""
+    found = base.find("which salts should I use", "dishwasher", limit=3)
+
+    assert found[0].article_id == "dishwasher-add-salt"
+    assert "salts" in found[0].words  # as it was asked, though the text says "salt"
+    assert "salt" in found[0].matched
+    assert len({source.article_id for source in found}) == len(found) <= 3
+    assert all(0 <= source.probability <= 1 for source in found)
+    assert base.find("  ") == ()
+
+
+def test_agents_find_agents_articles(base: KnowledgeBase) -> None:
+    asked = "who approves goodwill vouchers above fifty"
+    assert base.find(asked, audience="agent")[0].article_id == "goodwill"
+    assert "goodwill" not in {source.article_id for source in base.find(asked)}
+
+
+def test_what_did_not_help_is_found_later(base: KnowledgeBase) -> None:
+    """By article or by section, until the next list takes the place of this one."""
+    asked = "which salt should I use in the dishwasher"
+    before = base.find(asked)[0]
+
+    def score() -> float:
+        found = base.find(asked, limit=100)
+        return next(s.score for s in found if s.article_id == before.article_id)
+
+    base.demote({before.article_id: 0.2})
+    assert score() == pytest.approx(before.score - 0.2)
+    assert base.find(asked)[0] != before
+    base.demote({"no-such-article": 0.3, f"{before.article_id}#{before.anchor}": 0.01})
+    assert before.score - 0.2 < score() < before.score
+    base.demote({})
+    assert score() == before.score
+
+
+def test_a_fault_has_its_procedure_though_its_steps_did_not_help(base: KnowledgeBase) -> None:
+    symptom = ("there is water left in the tub", "dishwasher")
+    chosen = base.procedure_for(*symptom)
+    assert chosen is not None
+    base.demote({chosen.id: 0.3, **{f"{chosen.id}#{s.anchor}": 0.3 for s in chosen.steps}})
+    assert base.procedure_for(*symptom) == chosen
+
+
+@pytest.mark.parametrize("penalty", [-0.01, 0.31, float("nan")])
+def test_a_penalty_has_its_limits(base: KnowledgeBase, penalty: float) -> None:
+    """A text that nobody liked is found later, and never hidden or lifted."""
+    with pytest.raises(ValueError, match="salt"):
+        base.demote({"salt": penalty})

@@ -87,6 +87,38 @@ def test_a_failed_migration_leaves_nothing(empty_url: str, monkeypatch: pytest.M
     assert _ask(empty_url, lambda c: sa.inspect(c).get_table_names()) == []
 
 
+def test_verdicts_outlive_the_second_revision(empty_url: str) -> None:
+    """The table is made anew on the way, and new rows must not meet the numbers of old ones."""
+    migrate(empty_url, "0001")
+    day = "2026-11-22 12:00:00+00:00"
+
+    def fill(connection: sa.Connection) -> None:
+        for statement in (
+            f"INSERT INTO customers (id, channel, address, created_at) "
+            f"VALUES ('c', 'web', 'a', '{day}')",
+            f"INSERT INTO conversations (id, channel, customer, status, last_seq, started_at, "
+            f"reset_due) VALUES ('t', 'web', 'c', 'bot', 0, '{day}', false)",
+            *(
+                f"INSERT INTO feedback (id, conversation, article, helped, message, at) "
+                f"VALUES ({number}, 't', 'salt', true, 'm-{number}', '{day}')"
+                for number in (1, 2, 7)
+            ),
+        ):
+            connection.exec_driver_sql(statement)
+
+    _ask(empty_url, fill)
+    migrate(empty_url)
+
+    def add(connection: sa.Connection) -> list[Any]:
+        connection.exec_driver_sql(
+            f"INSERT INTO feedback (conversation, article, helped, message, at, version) "
+            f"VALUES ('t', 'salt', false, 'm-8', '{day}', 'v1')"
+        )
+        return list(connection.exec_driver_sql("SELECT message, version FROM feedback ORDER BY id"))
+
+    assert _ask(empty_url, add) == [("m-1", None), ("m-2", None), ("m-7", None), ("m-8", "v1")]
+
+
 def _catalogue(url: str) -> list[str]:
     def read(connection: sa.Connection) -> list[str]:
         rows = connection.exec_driver_sql(CATALOGUE[connection.dialect.name]).scalars()

@@ -33,6 +33,10 @@ export class Api {
   queue() { return this.#call('GET', '/console/queue') }
   botConversations() { return this.#call('GET', '/console/bot-conversations') }
   conversation(id) { return this.#call('GET', path(id)) }
+  articlesToLookAt() { return this.#call('GET', '/console/articles-to-look-at') }
+  articles(id, question) {
+    return this.#call('GET', `${path(id, 'articles')}?${new URLSearchParams({ q: question })}`)
+  }
   claim(id) { return this.#call('POST', path(id, 'claim'), {}) }
   take(id) { return this.#call('POST', path(id, 'take'), {}) }
   returnToBot(id, note) { return this.#call('POST', path(id, 'return'), { note }) }

@@ -7,11 +7,13 @@ import { announce, byId, tell } from './dom.js'
 import { Live } from './live.js'
 import { Outbox } from './outbox.js'
 import { Queue } from './queue.js'
+import { Review } from './review.js'
 import { listenForKeys } from './shortcuts.js'
 import { SignIn } from './signin.js'
 import { Drafts, Storage } from './storage.js'
 import { count } from './words.js'
 
+const REVIEW = '#articles' // the address of the list of articles to look at
 const TITLE = 'Aftercare console'
 const POLL_MS = 10_000 // while the live connection is down
 const BOT_LIST_MS = 30_000
@@ -25,6 +27,7 @@ class Console {
   #outbox
   #queue
   #conversation
+  #review
   #signOutDialog = new FormDialog('sign-out-dialog')
   #bannerTimer = 0
   #loadQueue = coalesced(() => this.#fetchQueue())
@@ -47,13 +50,13 @@ class Console {
       api, me: agent, live: this.#live, drafts: this.#drafts, outbox: this.#outbox,
       onChanged: () => { this.#loadQueue(); this.#loadBot() },
     })
+    this.#review = new Review(api)
     this.#listen()
   }
 
   /** Begin, or go on after the agent has signed in again. */
   start() {
     byId('agent-name').textContent = this.agent.name
-    byId('desk').hidden = false
     byId('account').hidden = false
     this.#live.start()
     this.#resync()
@@ -65,6 +68,7 @@ class Console {
     this.#live.stop()
     this.#showBanner('')
     byId('desk').hidden = true
+    byId('review').hidden = true
     byId('account').hidden = true
     tell(byId('connection'), '')
   }
@@ -175,6 +179,16 @@ class Console {
   }
 
   #openFromAddress() {
+    if (byId('account').hidden) return // nobody is signed in
+    const review = location.hash === REVIEW
+    const came = review && byId('review').hidden
+    byId('review').hidden = !review
+    byId('desk').hidden = review
+    if (review) {
+      this.#review.open()
+      if (came) byId('review-title').focus({ preventScroll: true })
+      return
+    }
     const id = new URLSearchParams(location.hash.slice(1)).get('conversation')
     this.#queue.mark(id)
     this.#conversation.open(id)

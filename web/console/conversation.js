@@ -1,6 +1,7 @@
 /** The open conversation: head with its actions, packet, transcript and composer. */
 
 import { coalesced } from './api.js'
+import { Articles } from './articles.js'
 import { Composer } from './composer.js'
 import { FormDialog } from './dialogs.js'
 import { announce, byId, h, tell, unseen } from './dom.js'
@@ -23,6 +24,7 @@ export class Conversation {
   #shown = ''
   #transcript
   #composer
+  #articles
   #resolveDialog = new FormDialog('resolve-dialog')
   #returnDialog = new FormDialog('return-dialog')
   #typingTimer = 0
@@ -52,6 +54,9 @@ export class Conversation {
       },
       onTyping: () => this.#postTyping(),
     })
+    this.#articles = new Articles(api, (mode, text) => {
+      this.#use(mode, text, `The quotation is in the ${mode}.`)
+    })
     outbox.addEventListener('change', ({ detail }) => { if (detail === this.#id) this.#showOutbox() })
     document.addEventListener('visibilitychange', () => this.watch())
     byId('claim').onclick = () => this.claim()
@@ -80,6 +85,7 @@ export class Conversation {
     this.#shown = ''
     this.#transcript.clear()
     this.#typing(false)
+    this.#articles.open(null)
     tell(byId('collision'), '')
     tell(byId('action-error'), '')
     this.watch()
@@ -205,7 +211,11 @@ export class Conversation {
 
     // Rendering anew would take the focus from a source an agent is stepping through.
     const print = JSON.stringify([conversation.id, packet ?? conversation.status.state, cases])
-    if (print !== this.#shown) this.#showPacket(packet, cases)
+    if (print !== this.#shown) {
+      this.#showPacket(packet, cases)
+      if (first) this.#articles.open(conversation.id)
+      else this.#articles.refresh()
+    }
     this.#shown = print
     this.#showHead()
   }
@@ -217,17 +227,20 @@ export class Conversation {
         const switched = showView('transcript')
         this.#transcript.mark(ids, index, { focus: switched })
       },
-      onUse: (reply) => {
-        showView('transcript')
-        this.#composer.insert('reply', reply)
-        announce('The suggested reply is in the text field.')
-      },
+      onUse: (reply) => this.#use('reply', reply, 'The suggested reply is in the text field.'),
     })
     const [title, remark] = this.#withoutPacket()
     byId('headline').replaceChildren(packet ? view.headline(packet) : title)
-    byId('packet').replaceChildren(...(packet ? view.blocks(packet, cases)
+    byId('packet-blocks').replaceChildren(...(packet ? view.blocks(packet, cases)
       : [h('p', { class: 'blank' }, remark), casesBlock(cases) ?? '']))
     byId('packet').scrollTop = 0
+  }
+
+  /** Put a text where the agent writes, and say so. */
+  #use(mode, text, words) {
+    showView('transcript')
+    this.#composer.insert(mode, text)
+    announce(words)
   }
 
   /** Headline and remark of a conversation that has no packet. */

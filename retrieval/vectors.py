@@ -1,0 +1,305 @@
+"""Unit vectors searched by cosine: exactly while they are few, by neighbourhood above.
+
+A flat FAISS index compares the question with every vector. It is exact, and takes as long as
+reading all vectors once. Above `FLAT_UP_TO` an inverted file (IVF) takes its place: vectors lie in
+lists around centroids, and only the lists nearest to the question are read. It keeps one byte per
+number, a quarter of the memory.
+
+**What a byte loses, it loses once.** The bytes stand for the middles of 256 equal steps between
+-r and r, where r is a power of two that holds every number. So a vector that was taken over from
+an index falls into the same steps again, and where r has doubled, into the one of which its step
+is a half: however often an index is built from the one before, no vector moves by more than one
+step of the widest grid it has lain on.
+
+Nothing here sets FAISS's number of threads, which belongs to the process: `nearest` never uses
+more than one, and a build uses all that OpenMP allows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+FLAT_UP_TO = 50_000
+
+PROBED = 64
+
+COPIED_UP_TO = 20_000
+"""Allowed rows that a `Selection` copies out of an inverted file, to compare them one by one.
+
+Few rows lie scattered over all lists: at 200,000 vectors, finding .94 of the ten nearest among two
+rows in a hundred took a quarter of all lists. At 20,000 rows a copy takes 31 MB at 384 dimensions,
+and 60 ms to make.
+"""
+
+_SAMPLE_PER_LIST = 40  # FAISS warns below 39
+_ROUNDS = 10  # of k-means
+_STEPS = 256
+_ADDED_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Rows that may be found, prepared once by `Vectors.selection` for any number of questions."""
+
+    rows: NDArray[np.intp]  # distinct, ascending
+    among: Vectors  # the ones it was prepared for
+    allowed: Any  # an IDSelector of FAISS; None where `copied` is searched instead
+    copied: faiss.IndexFlatIP | None  # just these rows, as the inverted file has them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vectors:
+    """Vectors by row, in the order they were given. Reading from several threads is safe."""
+
+    index: Any  # faiss.IndexFlatIP, or faiss.IndexIVFScalarQuantizer; FAISS's types are incomplete
+
+    @classmethod
+    def build(
+        cls,
+        matrix: NDArray[np.float32],
+        flat_up_to: int = FLAT_UP_TO,
+        seed: int = 0,
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> Vectors:
+        """Make vectors searchable. The same ones with the same seed give the same index.
+
+        Args:
+            matrix: Shape (n, dim), each row of length 1.
+            flat_up_to: The most vectors that are compared one by one.
+            seed: Of the sample and of k-means. A flat index has no use for it.
+            progress: Told in one line what is being done. Silent for a flat index.
+
+        Raises:
+            ValueError: Not a matrix, or numbers in it that are not finite.
+        """
+        matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        if matrix.ndim != 2 or not matrix.shape[1]:
+            raise ValueError(f"a matrix of vectors is needed, not shape {matrix.shape}")
+        largest = max(float(matrix.max(initial=0)), -float(matrix.min(initial=0)))
+        if not math.isfinite(largest):  # NaN, too, passes through `max`
+            raise ValueError("a vector holds a number that is not finite; encode its text again")
+        total, dim = matrix.shape
+        if total <= flat_up_to:
+            flat = faiss.IndexFlatIP(dim)
+            flat.add(matrix)
+            return cls(flat)
+
+        lists = lists_for(total)
+        inverted = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dim),
+            dim,
+            lists,
+            faiss.ScalarQuantizer.QT_8bit_uniform,
+            faiss.METRIC_INNER_PRODUCT,
+            False,  # the vectors themselves in bytes, not what is left after their centroid
+        )
+        inverted.cp.seed, inverted.cp.niter = seed, _ROUNDS
+        sampled = min(total, lists * _SAMPLE_PER_LIST)
+        progress(f"{lists} lists are made from {sampled} of {total} vectors")
+        chosen = np.random.default_rng(seed).choice(total, sampled, replace=False, shuffle=False)
+        inverted.train(matrix[np.sort(chosen)])
+        # `train` has fitted the steps to the sample; ours stay the same from build to build.
+        reach = 2.0 ** math.ceil(math.log2(largest)) if largest else 1.0
+        steps = np.array([-reach, 2 * reach * (_STEPS - 1) / _STEPS], dtype=np.float32)
+        faiss.copy_array_to_vector(steps, inverted.sq.trained)
+        inverted.make_direct_map()  # from a row to its place in a list, for `cosines`
+        for start in range(0, total, _ADDED_AT_ONCE):
+            inverted.add(matrix[start : start + _ADDED_AT_ONCE])
+            progress(f"{inverted.ntotal} of {total} vectors added")
+        return cls(inverted)
+
+    def __len__(self) -> int:
+        return int(self.index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self.index.d)
+
+    @property
+    def kind(self) -> Literal["flat", "ivf"]:
+        """Whether every vector is compared, or those of the nearest lists."""
+        return "flat" if isinstance(self.index, faiss.IndexFlatIP) else "ivf"
+
+    @property
+    def memory_bytes(self) -> int:
+        """What vectors, centroids and row numbers take in memory."""
+        if self.kind == "flat":
+            return len(self) * self.dim * 4
+        # A row is known twice: by its list, and by the map from rows to lists.
+        return len(self) * (self.dim + 2 * 8) + int(self.index.nlist) * self.dim * 4
+
+    def selection(self, rows: NDArray[np.intp]) -> Selection:
+        """Prepare the rows that may be found, given in any order.
+
+        In an inverted file few allowed rows lie scattered over all lists, so up to `COPIED_UP_TO`
+        of them are copied out, at 4 * dim bytes and some 3 µs each, and compared one by one.
+
+        Raises:
+            ValueError: A row that there is not.
+        """
+        self._check(rows)
+        mask = np.zeros(len(self), dtype=bool)
+        mask[rows] = True
+        distinct = np.flatnonzero(mask)
+        if self.kind == "flat":
+            return Selection(distinct, self, faiss.IDSelectorArray(distinct), None)
+        if len(distinct) > COPIED_UP_TO:
+            bits = np.packbits(mask, bitorder="little")
+            allowed = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
+            return Selection(distinct, self, allowed, None)
+        copied = faiss.IndexFlatIP(self.dim)
+        copied.add(self.index.reconstruct_batch(distinct))
+        return Selection(distinct, self, None, copied)
+
+    def nearest(
+        self,
+        vector: NDArray[np.float32],
+        n: int,
+        allowed: Selection | NDArray[np.intp] | None = None,
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """The most similar vectors, best first, equal ones in the order of their rows.
+
+        Args:
+            vector: Of length 1, shape (dim,).
+            n: How many are wanted. Fewer are found only where fewer are allowed.
+            allowed: The rows that may be found, None for all. A `Selection` where the same rows
+                are used more than once.
+
+        Returns:
+            Rows and their cosines, each of shape (found,). A flat index finds exactly the most
+            similar ones; an inverted file nearly always, and of up to `COPIED_UP_TO` allowed rows
+            exactly those that are most similar as it has them.
+        """
+        if isinstance(allowed, np.ndarray):
+            allowed = self.selection(allowed)
+        if allowed is not None and allowed.among is not self:
+            raise ValueError("the selection was prepared for other vectors; prepare it anew")
+        count = len(self) if allowed is None else len(allowed.rows)
+        wanted = min(n, count)
+        if wanted <= 0:
+            return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.float32)
+        query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
+        if allowed is not None and allowed.copied is not None:
+            cosines, places = allowed.copied.search(query, wanted)
+            rows = allowed.rows[places]
+        elif self.kind == "flat":
+            parameters = None
+            if allowed is not None:
+                parameters = faiss.SearchParameters(sel=allowed.allowed)  # type: ignore[call-arg]
+            cosines, rows = self.index.search(query, wanted, params=parameters)
+        else:
+            cosines, rows = self._probe(query, wanted, count, allowed)
+        order = np.lexsort((rows[0], -cosines[0]))
+        return rows[0][order].astype(np.intp, copy=False), cosines[0][order]
+
+    def _probe(
+        self, query: NDArray[np.float32], wanted: int, count: int, allowed: Selection | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """`wanted` of the `count` allowed rows from the lists nearest to the query: (1, wanted)."""
+        lists = int(self.index.nlist)
+        # Of a tenth of the rows, as many lie in ten times the lists.
+        probed = min(lists, math.ceil(PROBED * len(self) / count))
+        selector = {} if allowed is None else {"sel": allowed.allowed}
+        while True:
+            parameters = faiss.SearchParametersIVF(  # type: ignore[call-arg]
+                nprobe=probed, **selector
+            )
+            cosines, rows = self.index.search(query, wanted, params=parameters)
+            if rows[0, -1] >= 0 or probed == lists:  # -1 stands where nothing was left to find
+                return cosines, rows
+            probed = min(lists, 4 * probed)
+
+    def cosines(self, vector: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Similarity of a unit vector, shape (dim,), to rows in any order: (len(rows),), -1 to 1.
+
+        Raises:
+            ValueError: A row that there is not.
+        """
+        self._check(rows)
+        if self.kind == "ivf":
+            found: NDArray[np.float32] = self.index.reconstruct_batch(rows) @ vector
+            return found
+        query = np.ascontiguousarray(vector, dtype=np.float32)
+        if query.shape != (self.dim,):
+            raise ValueError(f"a vector of {self.dim} numbers is needed, not shape {query.shape}")
+        # Not `search`: its heap takes longer than the products when every row is asked for.
+        labels = np.ascontiguousarray(rows, dtype=np.int64)
+        found = np.empty(len(labels), dtype=np.float32)
+        if not len(labels):  # which FAISS refuses
+            return found
+        self.index.compute_distance_subset(
+            1,
+            faiss.swig_ptr(query),
+            len(labels),
+            faiss.swig_ptr(found),
+            faiss.swig_ptr(labels),
+        )
+        return found
+
+    def all_cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Similarity of a unit vector, shape (dim,), to every row: (len(self),), -1 to 1.
+
+        Raises:
+            ValueError: An inverted file, which is there so as not to do this.
+        """
+        if self.kind != "flat":
+            raise ValueError("an inverted file does not compare everything; use `nearest`")
+        return self.cosines(vector, np.arange(len(self)))
+
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """One vector as it is kept, shape (dim,); see `matrix`."""
+        self._check(np.array([row]))
+        found: NDArray[np.float32] = self.index.reconstruct(row)
+        return found
+
+    def matrix(self) -> NDArray[np.float32]:
+        """All vectors as they are kept, a copy of shape (len(self), dim), for the next build.
+
+        Those of a flat index are the ones it was built from. Those of an inverted file differ by
+        up to half a step, 1/256 of the power of two that holds every number, and are no more
+        exactly of length 1; built from again, they stay as they are.
+        """
+        found: NDArray[np.float32] = self.index.reconstruct_n(0, len(self))
+        return found
+
+    def serialize(self) -> bytes:
+        """The index as FAISS writes it. Without a checksum: `releases` adds one."""
+        return bytes(faiss.serialize_index(self.index))
+
+    @classmethod
+    def deserialize(cls, content: bytes) -> Vectors:
+        """What `serialize` gave. Damage may go unnoticed here; compare a checksum before.
+
+        Raises:
+            ValueError: Not an index, or of a kind that is not made here.
+        """
+        try:
+            index = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
+        except RuntimeError as error:
+            raise ValueError(f"not an index that FAISS can read: {error}") from error
+        if not isinstance(index, faiss.IndexFlatIP | faiss.IndexIVFScalarQuantizer):
+            raise ValueError(f"an index of kind {type(index).__name__} is not one of ours")
+        return cls(index)
+
+    def _check(self, rows: NDArray[np.intp]) -> None:
+        """FAISS reads foreign memory for a row that there is not."""
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise ValueError(f"rows must be between 0 and {len(self) - 1}")
+
+
+def lists_for(total: int) -> int:
+    """How many lists so many vectors, one at least, are kept in: about 4 * sqrt(total).
+
+    More lists are shorter, and take longer to choose among. A power of two, 4096 at a million; or
+    fewer, since a centroid is the mean of some 39 vectors or says little.
+    """
+    wanted: int = 2 ** round(math.log2(4 * math.sqrt(total)))
+    return max(1, min(wanted, total // 39))

@@ -12,7 +12,7 @@ BOT_TESTS := $(if $(filter tests,$(T)),tests/bot,$(filter tests/bot%,$(T)))
 APP_TESTS := $(filter-out tests/bot%,$(T))
 
 .DEFAULT_GOAL := help
-.PHONY: help run prepare test check format train index bench bench-index storm agent import-purchases screenshots \
+.PHONY: help run prepare test check format train index bench bench-knowledge bench-index storm agent import-purchases screenshots \
         feedback status lock migration environments clean
 
 help:  ## List these commands
@@ -49,6 +49,9 @@ index: environments  ## Read the articles into the knowledge index
 
 bench: prepare  ## Measure answers, latency and load
 	@$(APP) -m benchmarks
+
+bench-knowledge: prepare  ## Measure one question on one core: PASSAGES=10000
+	@$(APP) -m benchmarks.knowledge $(if $(PASSAGES),--passages $(PASSAGES))
 
 bench-index: environments  ## Measure search up to a million passages: SIZES=1000,10000
 	@$(APP) -m benchmarks.index $(if $(SIZES),--sizes $(SIZES))

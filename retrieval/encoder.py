@@ -18,6 +18,7 @@ included:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zlib
@@ -122,17 +123,18 @@ class OnnxEncoder:
         Raises:
             EncoderDamaged: A file is missing, altered or not from this version.
         """
-        described = read_description(folder)
+        described, contents = _read_whole(folder, (file, "tokenizer.json"))
         options = SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         # Waiting threads must sleep, not spin: the cores belong to other processes too.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
+            # From the bytes that were compared, not from files that may be others by now.
             session = InferenceSession(
-                str(folder / file), options, providers=["CPUExecutionProvider"]
+                contents[file], options, providers=["CPUExecutionProvider"]
             )
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            tokenizer = Tokenizer.from_buffer(contents["tokenizer.json"])
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions
             raise EncoderDamaged(folder, f"cannot be loaded ({error})") from error
         return cls(
@@ -176,22 +178,35 @@ class OnnxEncoder:
             "attention_mask": np.ones_like(ids),
             "token_type_ids": np.zeros_like(ids),
         }
-        return np.asarray(self._session.run(["sentence_embedding"], inputs)[0][0])
+        (vectors,) = self._session.run(["sentence_embedding"], inputs)
+        vector: NDArray[np.float32] = np.asarray(vectors, dtype=np.float32)[0]
+        return vector
 
 
 def read_description(folder: Path) -> dict[str, Any]:
     """encoder.json, once the files it names proved to be those it describes."""
+    return _read_whole(folder, ())[0]
+
+
+def _read_whole(folder: Path, wanted: Sequence[str]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """`read_description`, and the bytes of some of the files, each read once."""
+    contents: dict[str, bytes] = {}
     try:
         described = json.loads((folder / "encoder.json").read_text("utf-8"))
         if described["format"] != FORMAT:
             raise EncoderDamaged(folder, f"has format {described['format']}, not {FORMAT}")
         for name in FILES:
-            if sha256_of(folder / name) != described["files"][name]["sha256"]:
+            if name in wanted:
+                contents[name] = (folder / name).read_bytes()
+                digest = hashlib.sha256(contents[name]).hexdigest()
+            else:
+                digest = sha256_of(folder / name)
+            if digest != described["files"][name]["sha256"]:
                 raise EncoderDamaged(folder, f"{name} is not the file that was exported")
         described["dim"], described["max_tokens"] = (
             int(described["dim"]),
             int(described["max_tokens"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EncoderDamaged(folder, f"cannot be read ({error})") from error
-    return cast(dict[str, Any], described)
+    return cast(dict[str, Any], described), contents

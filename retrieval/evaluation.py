@@ -113,12 +113,12 @@ def reliability_diagram(bins: Sequence[Bin]) -> str:
     """Stated probability against the share that was right, as text: the closer the bar's end (#)
     is to the mark (|), the more a probability means what it says.
     """
-    lines = ["probability   questions   said   right   0% .................... 100%"]
+    lines = ["probability   questions   said   right   0% .................. 100%"]
     for one in bins:
         bar = ["#" if place < round(one.right * _WIDTH) else " " for place in range(_WIDTH + 1)]
         bar[round(one.said * _WIDTH)] = "|"
         lines.append(
-            f"{one.begin:.1f} to {one.end:.1f}   {one.questions:>9}   {one.said:>4.2f}   "
+            f"{one.begin:.1f} to {one.end:.1f}    {one.questions:>9}   {one.said:>4.2f}   "
             f"{one.right:>5.2f}   {''.join(bar).rstrip()}"
         )
     return "\n".join(lines)

@@ -247,7 +247,8 @@ def _quantize(exact: Path, file: Path, model: Path) -> None:
     described = json.loads((model / "config.json").read_text("utf-8"))
     heads, width = described["num_attention_heads"], described["hidden_size"]
     from onnx import TensorProto
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import QuantType
+    from onnxruntime.quantization.quantize import quantize_dynamic
     from onnxruntime.transformers import optimizer
 
     # Both report on every step, to the root logger.

@@ -7,7 +7,7 @@ index on disk.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,13 +151,23 @@ class Index:
         self.words.write(folder / "bm25")
 
     @classmethod
-    def read(cls, folder: Path, encoder_fingerprint: str) -> Index:
-        """The index that `write` put into a folder. Nothing is checked here: FAISS reads damaged
-        files without a word, so `releases` compares every byte first.
+    def read(
+        cls,
+        folder: Path,
+        encoder_fingerprint: str,
+        content: Callable[[Path], bytes] = Path.read_bytes,
+    ) -> Index:
+        """The index that `write` put into a folder.
+
+        Args:
+            folder: Where it is.
+            encoder_fingerprint: Of the encoder that built it.
+            content: Gives the bytes of a file. FAISS makes something of damaged ones without a
+                word, so `releases` hands in a function that compares what it has read.
         """
 
         def value(name: str) -> Any:
-            return json.loads((folder / name).read_text("utf-8"))
+            return json.loads(content(folder / name))
 
         articles = [Article.from_json(one) for one in value("articles.json")]
         cut = tuple(Passage(**one) for one in value("passages.json"))
@@ -166,8 +176,8 @@ class Index:
             catalogue=value("catalogue.json"),
             passages=cut,
             encoder_fingerprint=encoder_fingerprint,
-            vectors=Vectors.deserialize((folder / "vectors.faiss").read_bytes()),
-            words=Lexical.read(folder / "bm25", len(cut)),
+            vectors=Vectors.deserialize(content(folder / "vectors.faiss")),
+            words=Lexical.read(folder / "bm25", len(cut), content),
             spelling=Spelling(value("spelling.json")),
             balance=value("balance.json"),
             section_of=_section_numbers(cut),

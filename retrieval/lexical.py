@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +71,23 @@ class Lexical:
         self.counted.save(folder, show_progress=False)  # type: ignore[no-untyped-call]
 
     @classmethod
-    def read(cls, folder: Path, size: int) -> Lexical:
-        """What `write` wrote, for that many passages."""
-        return cls(bm25s.BM25.load(folder, allow_pickle=False, show_progress=False), size)
+    def read(
+        cls, folder: Path, size: int, content: Callable[[Path], bytes] = Path.read_bytes
+    ) -> Lexical:
+        """What `write` wrote, for that many passages; `content` as in `Index.read`."""
+        # As `bm25s.BM25.load` does it, which takes no bytes but only the names of files.
+        settings = json.loads(content(folder / "params.index.json"))
+        del settings["version"]
+        scores = {
+            name: np.load(io.BytesIO(content(folder / f"{name}.csc.index.npy")), allow_pickle=False)
+            for name in ("data", "indices", "indptr")
+        }
+        scores["num_docs"] = settings.pop("num_docs")
+        counted = bm25s.BM25(**settings)
+        counted.vocab_dict = json.loads(content(folder / "vocab.index.json"))
+        counted.unique_token_ids_set = set(counted.vocab_dict.values())
+        counted.scores = scores
+        return cls(counted, size)
 
     def _token(self, term: str) -> int | None:
         token: int | None = self.counted.vocab_dict.get(term)

@@ -5,41 +5,35 @@ Neither FAISS nor BM25 nor the encoder is imported here; `releases` loads a whol
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from retrieval.articles import Article
 from retrieval.errors import IndexDamaged
+from retrieval.release_files import CheckedFiles, Pointer, read_manifest, read_pointer
 
 
-def published_release(folder: Path) -> str | None:
-    """Id of the current release of `folder`, usually `var/knowledge`; None without any."""
-    try:
-        pointer = json.loads((folder / "current").read_text("utf-8"))
-        return str(pointer["release"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(folder, f"current cannot be read ({error})") from error
+def published_release(folder: Path) -> Pointer | None:
+    """The current release of `folder`, usually `var/knowledge`, and which articles may be shown;
+    None before the first build.
+
+    Raises:
+        IndexDamaged: The file that names it cannot be read.
+    """
+    return read_pointer(folder)
 
 
-def published_articles(folder: Path, release: str) -> Mapping[str, Article]:
+def published_articles(folder: Path, current: Pointer) -> Mapping[str, Article]:
     """The articles of a release by id, once their bytes proved to be those that were built.
 
     Raises:
         IndexDamaged: A file is missing or altered.
     """
-    place = folder / "releases" / release
+    place = folder / "releases" / current.release
+    content = CheckedFiles(place, read_manifest(place))(place / "articles.json")
     try:
-        manifest = (place / "manifest.json").read_bytes()
-        content = (place / "articles.json").read_bytes()
-    except OSError as error:
-        raise IndexDamaged(place, f"cannot be read ({error.strerror})") from error
-    if not release.endswith("-" + hashlib.sha256(manifest).hexdigest()[:16]):
-        raise IndexDamaged(place, "manifest.json is not the one that was built")
-    expected = json.loads(manifest)["files"]["articles.json"]["sha256"]
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise IndexDamaged(place, "articles.json is not the file that was built")
-    return {value["id"]: Article.from_json(value) for value in json.loads(content)}
+        articles = [Article.from_json(value) for value in json.loads(content)]
+    except Exception as error:  # sound bytes that cannot be read: written by another version
+        raise IndexDamaged(place, f"cannot be loaded ({type(error).__name__}: {error})") from error
+    return {article.id: article for article in articles if article.id in current.articles}

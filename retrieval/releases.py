@@ -8,18 +8,21 @@
             vectors.faiss  bm25/...
 
 A release's id ends with the SHA-256 of its manifest, so a folder vouches for itself. FAISS reads
-most damaged files without a word; here every byte is compared before anything is loaded. When the
-current release is damaged the newest sound one is served, without articles that were deleted since.
+most damaged files without a word; here every file is read once, and its bytes are compared before
+anything is made of them. When the current release is damaged the newest sound one is served.
+
+**What was deleted stays deleted.** `current` lists the articles whose files were there at the last
+build. Whichever release is served, after damage or by `roll_back`, no other article of it is found
+or quoted. The release before keeps the texts of deleted articles on disk: without it nothing
+sound would be left if the new release were damaged. They go with the third build, or at once by
+`prune`.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import logging
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -33,12 +36,19 @@ from retrieval.decision import Calibration
 from retrieval.errors import IndexDamaged
 from retrieval.files import sha256_of, sync_folder, write_json
 from retrieval.index import Index
+from retrieval.release_files import (
+    FORMAT,
+    ID,
+    CheckedFiles,
+    Pointer,
+    read_manifest,
+    read_pointer,
+    write_pointer,
+)
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
 KEPT = 3  # releases, the current one among them
-_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")  # time to the microsecond: ids sort by age
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ def write_release(
     index: Index,
     calibration: Calibration,
     fingerprint: str,
-    measured: Mapping[str, Any],
+    measured: Mapping[str, Any] | None,
     created_at: datetime,
 ) -> str:
     """Store an index and make it the one that is served; the id of the new release.
@@ -69,12 +79,15 @@ def write_release(
         index: What to store.
         calibration: How its answers are judged.
         fingerprint: Of everything it was built from, so that an unchanged build can be skipped.
-        measured: Coverage, wrong-answer rate and the rest, on the hold-out questions.
+        measured: Coverage, wrong-answer rate and the rest, on the hold-out questions; empty
+            without such questions, None when they were left for later.
         created_at: Aware, UTC.
     """
     releases = folder / "releases"
     releases.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
+        for left in releases.glob(".draft-*"):  # by a build that was killed; no other is running
+            _remove(left)
         draft = Path(tempfile.mkdtemp(dir=releases, prefix=".draft-"))
         try:
             index.write(draft)
@@ -88,7 +101,7 @@ def write_release(
                     "articles": {a.id: a.version for a in index.articles.values()},
                     "passages": len(index.passages),
                     "calibration": calibration.to_json(),
-                    "measured": dict(measured),
+                    "measured": None if measured is None else dict(measured),
                     "files": {
                         file.relative_to(draft).as_posix(): {
                             "sha256": sha256_of(file),
@@ -103,15 +116,14 @@ def write_release(
                 created_at.strftime("%Y%m%dT%H%M%S%fZ-") + sha256_of(draft / "manifest.json")[:16]
             )
             draft.chmod(0o755)
-            if not (releases / name).exists():  # else it is the same to the last byte
-                os.rename(draft, releases / name)
+            if os.path.lexists(releases / name):  # the same, perhaps damaged since
+                _remove(releases / name)
+            os.rename(draft, releases / name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         sync_folder(releases)
-        _point_to(folder, name)
-        for old in _ids(folder)[KEPT:]:
-            if old != name:
-                shutil.rmtree(releases / old)
+        write_pointer(folder, name, index.articles)
+        _remove_all_but(folder, name, KEPT)
     return name
 
 
@@ -127,15 +139,19 @@ def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Releas
         IndexDamaged: No release can be served.
     """
     for _ in range(3):  # a build may replace, and in time remove, the release being read
-        name, articles, fault = _pointed_to(folder)
-        if fault is None:
+        current, fault = _pointed_to(folder)
+        if current is not None:
             try:
-                return load_release(folder / "releases" / name, encoder_fingerprint)
+                release = load_release(folder / "releases" / current.release, encoder_fingerprint)
             except IndexDamaged as error:
                 fault = str(error)
-        if _pointed_to(folder)[0] == name:
+            else:
+                return only_published(release, current.articles)
+        if _pointed_to(folder)[0] == current:
             break
+    name = "" if current is None else current.release
     log.error("knowledge release damaged", extra={"release": name, "reason": fault})
+    published = published_ids(folder)
     for other in _ids(folder):
         if other == name:
             continue
@@ -144,12 +160,31 @@ def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Releas
         except IndexDamaged as error:
             log.error("knowledge release damaged", extra={"release": other, "reason": str(error)})
             continue
-        if articles is not None:  # what was deleted since must not come back with the old release
-            left = {key: a for key, a in release.index.articles.items() if key in articles}
-            release = replace(release, index=replace(release.index, articles=left))
         log.error("knowledge served from an older release", extra={"release": other})
-        return replace(release, degraded=fault)
+        return replace(only_published(release, published), degraded=fault)
     raise IndexDamaged(folder, fault or "holds no sound release")
+
+
+def published_ids(folder: Path) -> frozenset[str] | None:
+    """The articles whose files were there at the last build; None when nothing tells of it."""
+    current, _ = _pointed_to(folder)
+    if current is not None:
+        return current.articles
+    for name in _ids(folder):  # the newest is the last that was built
+        try:
+            return frozenset(read_manifest(folder / "releases" / name)["articles"])
+        except IndexDamaged as error:
+            log.error("knowledge release damaged", extra={"release": name, "reason": str(error)})
+    return None
+
+
+def only_published(release: Release, published: frozenset[str] | None) -> Release:
+    """A release without the articles that were deleted since; the same for None."""
+    articles = release.index.articles
+    if published is None or published.issuperset(articles):
+        return release
+    left = {key: article for key, article in articles.items() if key in published}
+    return replace(release, index=replace(release.index, articles=left))
 
 
 def check_release(folder: Path, encoder_fingerprint: str | None = None) -> dict[str, Any]:
@@ -159,61 +194,48 @@ def check_release(folder: Path, encoder_fingerprint: str | None = None) -> dict[
         IndexDamaged: A file is missing, has another size or other bytes; or the release was built
             with another encoder.
     """
+    manifest = _manifest_for(folder, encoder_fingerprint)
+    CheckedFiles(folder, manifest).check_rest()
+    return manifest
+
+
+def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Release:
+    """One release, from the very bytes that were compared with its manifest.
+
+    Raises:
+        IndexDamaged: As `check_release`, or its bytes are sound and of another version.
+    """
+    manifest = _manifest_for(folder, encoder_fingerprint)
+    files = CheckedFiles(folder, manifest)
+    try:
+        index = Index.read(folder, manifest["encoder"], files)
+        calibration = Calibration.from_json(manifest["calibration"])
+    except IndexDamaged:
+        raise
+    except Exception as error:  # sound bytes that cannot be read: written by another version
+        raise IndexDamaged(folder, f"cannot be loaded ({type(error).__name__}: {error})") from error
+    files.check_rest()
+    return Release(folder.name, index, calibration, manifest)
+
+
+def _manifest_for(folder: Path, encoder_fingerprint: str | None) -> dict[str, Any]:
     manifest = read_manifest(folder)
-    for name, expected in manifest["files"].items():
-        file = folder / name
-        try:
-            size, digest = file.stat().st_size, sha256_of(file)
-        except OSError as error:
-            raise IndexDamaged(folder, f"{name} cannot be read ({error.strerror})") from error
-        if size != expected["bytes"] or digest != expected["sha256"]:
-            raise IndexDamaged(folder, f"{name} is not the file that was built")
     if encoder_fingerprint is not None and manifest["encoder"] != encoder_fingerprint:
         raise IndexDamaged(folder, "was built with another encoder; build it again")
     return manifest
 
 
-def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Release:
-    """One release, after `check_release`.
-
-    Raises:
-        IndexDamaged: Likewise, or its bytes are sound and of another version.
-    """
-    manifest = check_release(folder, encoder_fingerprint)
-    try:
-        index = Index.read(folder, manifest["encoder"])
-        calibration = Calibration.from_json(manifest["calibration"])
-    except Exception as error:  # sound bytes that cannot be read: written by another version
-        raise IndexDamaged(folder, f"cannot be loaded ({type(error).__name__}: {error})") from error
-    return Release(folder.name, index, calibration, manifest)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """manifest.json of a release, once its hash proved to be the one in the folder's name.
-
-    Raises:
-        IndexDamaged: It is missing, altered, or of another version.
-    """
-    try:
-        content = (folder / "manifest.json").read_bytes()
-    except OSError as error:
-        raise IndexDamaged(folder, f"has no manifest.json ({error.strerror})") from error
-    if not folder.name.endswith("-" + hashlib.sha256(content).hexdigest()[:16]):
-        raise IndexDamaged(folder, "manifest.json is not the one that was built")
-    manifest: dict[str, Any] = json.loads(content)
-    if manifest["format"] != FORMAT:
-        raise IndexDamaged(folder, f"has format {manifest['format']}, not {FORMAT}; build again")
-    return manifest
-
-
 def current_id(folder: Path) -> str | None:
     """The id that `current` names; None when there is none or it cannot be read."""
-    name, _, fault = _pointed_to(folder)
-    return name if fault is None else None
+    current, _ = _pointed_to(folder)
+    return None if current is None else current.release
 
 
 def roll_back(folder: Path, to: str | None = None) -> str:
     """Serve an older release again; its id.
+
+    Articles that were deleted since stay unsaid: they come back when their files do, with the next
+    build.
 
     Args:
         folder: Usually `var/knowledge`.
@@ -231,9 +253,29 @@ def roll_back(folder: Path, to: str | None = None) -> str:
             if not older:
                 raise IndexDamaged(folder, "holds no release before the current one")
             to = older[0]
-        load_release(folder / "releases" / to)
-        _point_to(folder, to)
+        release = load_release(folder / "releases" / to)
+        published = published_ids(folder)
+        write_pointer(folder, to, release.index.articles if published is None else published)
     return to
+
+
+def prune(folder: Path) -> list[str]:
+    """Remove every release but the current one, and with them all texts of deleted articles.
+
+    Nothing is left to fall back to until the next build.
+
+    Returns:
+        The ids of what was removed.
+
+    Raises:
+        IndexDamaged: The current release is not sound; nothing has changed then.
+    """
+    current = read_pointer(folder)
+    if current is None:
+        raise IndexDamaged(folder, "holds no release")
+    with _locked(folder):
+        check_release(folder / "releases" / current.release)
+        return _remove_all_but(folder, current.release, 1)
 
 
 def pointer(folder: Path) -> tuple[int, int, int] | None:
@@ -245,23 +287,32 @@ def pointer(folder: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _point_to(folder: Path, name: str) -> None:
-    articles = sorted(read_manifest(folder / "releases" / name)["articles"])
-    write_json(folder / "current", {"release": name, "articles": articles})
-
-
-def _pointed_to(folder: Path) -> tuple[str, frozenset[str] | None, str | None]:
-    """(release, ids of its articles, what is wrong with the pointer)."""
+def _pointed_to(folder: Path) -> tuple[Pointer | None, str | None]:
+    """(what `current` says, what is wrong with it): one of the two is None."""
     try:
-        value = json.loads((folder / "current").read_text("utf-8"))
-        name, articles = str(value["release"]), frozenset(map(str, value["articles"]))
-    except FileNotFoundError:
-        return "", None, f"{folder}: nothing was built here; run `python -m retrieval build`"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return "", None, f"{folder / 'current'} cannot be read ({error})"
-    if not _ID.fullmatch(name):
-        return "", None, f"{folder / 'current'} names no release"
-    return name, articles, None
+        current = read_pointer(folder)
+    except IndexDamaged as error:
+        return None, str(error)
+    if current is None:
+        return None, f"{folder}: nothing was built here; run `python -m retrieval build`"
+    return current, None
+
+
+def _remove_all_but(folder: Path, current: str, kept: int) -> list[str]:
+    """Keep the current release and the newest others, so many in all; the ids of those that go."""
+    others = [name for name in _ids(folder) if name != current]
+    gone = others[kept - 1 :]
+    for name in gone:
+        _remove(folder / "releases" / name)
+    return gone
+
+
+def _remove(path: Path) -> None:
+    """A folder with all that is in it; or whatever else stands in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _ids(folder: Path) -> list[str]:
@@ -270,7 +321,7 @@ def _ids(folder: Path) -> list[str]:
         names = os.listdir(folder / "releases")
     except FileNotFoundError:
         return []
-    return sorted(filter(_ID.fullmatch, names), reverse=True)
+    return sorted(filter(ID.fullmatch, names), reverse=True)
 
 
 @contextmanager

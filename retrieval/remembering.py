@@ -2,7 +2,8 @@
 
 Most of a build's time is encoding, and after an edit nearly all texts are those of the build
 before. A file keeps their vectors by a hash of the text; the texts themselves are not in it, so
-nothing that was deleted can be quoted from it.
+nothing that was deleted can be quoted from it. It begins with the SHA-256 of the rest: a damaged
+archive may open, and its vectors would go into a release that vouches for them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
@@ -21,6 +23,17 @@ from retrieval.encoder import Encoder
 from retrieval.files import write_bytes
 
 log = logging.getLogger(__name__)
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+    RuntimeError,  # a flipped bit says "encrypted", or names a compression that there is not
+    TypeError,  # a single array, which is no archive
+)
 
 
 class RememberingEncoder:
@@ -80,7 +93,8 @@ class RememberingEncoder:
             keys=np.frombuffer(b"".join(self._used), dtype=np.uint8).reshape(-1, 16),
             vectors=self._stacked(self._used),
         )
-        write_bytes(self._file, stream.getvalue())
+        content = stream.getvalue()
+        write_bytes(self._file, hashlib.sha256(content).digest() + content)
 
     def _stacked(self, keys: Iterable[bytes]) -> NDArray[np.float32]:
         vectors = [self._used[key] for key in keys]
@@ -98,7 +112,7 @@ def _read(file: Path, encoder: Encoder) -> dict[bytes, NDArray[np.float32]]:
             return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+    except _UNREADABLE as error:
         # The archive's checksums tell. Nothing is lost but the time to encode again.
         log.warning("remembered vectors cannot be read", extra={"reason": str(error)})
         return {}

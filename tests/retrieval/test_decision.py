@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from retrieval.articles import load_articles
 from retrieval.building import Sources
 from retrieval.decision import (
+    DEFAULT_CALIBRATION,
+    FEATURES,
     Abstention,
     Answer,
     Calibration,
@@ -22,6 +25,7 @@ from retrieval.decision import (
 from retrieval.encoder import OnnxEncoder
 from retrieval.index import Index
 from retrieval.ranking import search
+from retrieval.words import terms
 from tests.retrieval.conftest import CATALOGUE, TODAY, Write
 
 
@@ -44,7 +48,7 @@ def ask(
 def certain(probability: str) -> Calibration:
     """A calibration that finds everything certain, or nothing."""
     bias = {"always": 60.0, "never": -60.0, "even": 0.0}[probability]
-    return replace(Calibration.default(), weights=(0.0, 0.0, 0.0, 0.0), bias=bias)
+    return replace(Calibration.default(), weights=(0.0,) * len(FEATURES), bias=bias)
 
 
 def test_a_plain_question_is_answered_with_its_source(index: Index, encoder: OnnxEncoder) -> None:
@@ -142,12 +146,52 @@ def test_the_evidence(index: Index, encoder: OnnxEncoder) -> None:
     ranked = search(index, encoder, asked)
     evidence = weigh(index, ranked, asked)
 
-    assert evidence.score == ranked[0].score
     assert evidence.cosine == ranked[0].cosine
     rival = next(r for r in ranked if r.article_id != ranked[0].article_id)
     assert evidence.margin == pytest.approx(ranked[0].score - rival.score)
-    known = index.idf("coars") + index.idf("salt")
-    assert evidence.coverage == pytest.approx(known / (known + index.idf("zebra")))
+    assert evidence.company == ranked[0].company
+    idf = index.words.idf
+    known = idf("coars") + idf("salt")
+    assert evidence.coverage == pytest.approx(known / (known + idf("zebra")))
+    assert evidence.values == tuple(getattr(evidence, name) for name in FEATURES)
+
+
+def test_a_passage_may_say_less_than_its_article(index: Index, encoder: OnnxEncoder) -> None:
+    asked = "rinse the filter, straighten the hose"
+    drain = "dishwasher-does-not-drain"
+    ranked = [one for one in search(index, encoder, asked) if one.article_id == drain]
+    evidence = weigh(index, ranked, asked)
+    passage = set(terms(index.passages[ranked[0].row].text))
+    words = set(terms(asked))
+
+    assert evidence.coverage == pytest.approx(1)  # both sections together say all of it
+    said = sum(index.words.idf(word) for word in words & passage)
+    assert evidence.quoted == pytest.approx(said / sum(map(index.words.idf, words)))
+    assert 0 < evidence.quoted < 1
+
+
+def test_a_question_of_small_words_has_no_coverage(index: Index, encoder: OnnxEncoder) -> None:
+    ranked = search(index, encoder, "what is it")
+    evidence = weigh(index, ranked, "what is it")
+
+    assert (evidence.coverage, evidence.quoted) == (0, 0)
+
+
+def test_a_source_says_what_fitted(index: Index, encoder: OnnxEncoder) -> None:
+    asked = "Salts! Which salts, and an E24?"
+    result = ask(index, encoder, "which salts do I use", "dishwasher", certain("always"))
+    assert isinstance(result, Answer)
+    source = result.source
+
+    assert source.words == ("salts",)  # as it was asked, though the text says "salt"
+    assert source.matched in {p.text for p in index.passages}
+    assert source.probability is None  # which `find` alone gives
+    for one in decide(
+        index, search(index, encoder, asked), asked, None, certain("always"), "r-1"
+    ).sources:
+        assert set(one.words) <= {"salts", "e24"}
+        for word in one.words:
+            assert set(terms(word)) <= set(terms(one.matched))
 
 
 def test_costs_set_the_thresholds() -> None:
@@ -158,7 +202,7 @@ def test_costs_set_the_thresholds() -> None:
 
 
 def test_fitting_tells_right_from_wrong() -> None:
-    good, bad = Evidence(0.8, 0.9, 1.0, 0.4), Evidence(0.2, 0.3, 0.2, 0.0)
+    good, bad = Evidence(0.8, 0.9, 1.0, 0.4, 0.8), Evidence(0.2, 0.3, 0.2, 0.0, 0.2)
     evidence, right = [good, bad] * 40, [True, False] * 40
     calibration = fit(evidence, right)
 
@@ -170,9 +214,23 @@ def test_fitting_tells_right_from_wrong() -> None:
         fit([good, good], [True, True])
 
 
+def test_what_counts_more_weighs_more() -> None:
+    """The same evidence, right as often as wrong: weights alone decide what is likelier."""
+    same, other = Evidence(0.5, 0.5, 0.5, 0.1, 0.4), Evidence(0.4, 0.4, 0.4, 0.1, 0.4)
+    evidence, right = [same, same, other, other] * 20, [True, False] * 40
+
+    def probability(weights: list[float] | None) -> float:
+        return fit(evidence, right, weights=weights).probability(same)
+
+    assert probability(None) == pytest.approx(0.5, abs=0.01)
+    assert probability([3.0, 1.0] * 40) == pytest.approx(0.75, abs=0.01)
+    assert probability([30.0, 10.0] * 40) == pytest.approx(probability([3.0, 1.0] * 40))
+
+
 def test_the_shipped_calibration_is_usable() -> None:
     calibration = Calibration.default()
 
+    assert set(json.loads(DEFAULT_CALIBRATION.read_text())["weights"]) == set(FEATURES)
     assert all(weight > 0 for weight in calibration.weights)
     assert 0 < calibration.clarify_at < calibration.answer_at < 1
     assert calibration.procedure_at == pytest.approx(Costs().procedure_at, abs=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,15 @@ from retrieval.decision import Calibration
 from retrieval.encoder import OnnxEncoder
 from retrieval.errors import QuestionsRefused
 from retrieval.evaluation import (
+    Bin,
     Question,
     auroc,
     calibrate,
     evaluate,
     expected_calibration_error,
     load_questions,
+    reliability,
+    reliability_diagram,
 )
 from retrieval.index import Index
 from retrieval.ranking import Ranked
@@ -85,7 +89,7 @@ def test_wrong_questions_are_refused(tmp_path: Path, index: Index, text: str, wh
 
 
 def test_a_label_without_section_takes_any() -> None:
-    ranked = Ranked("returns", "window", 0, 0.5, 0.5, 0.5)
+    ranked = Ranked("returns", "window", 0, 0.5, 0.5, 0.5, 0, 0.2)
 
     assert Question("q", None, frozenset({"returns"})).is_answered_by(ranked)
     assert Question("q", None, frozenset({"returns#window"})).is_answered_by(ranked)
@@ -108,6 +112,10 @@ def test_calibrated_and_measured(file: Path, index: Index, encoder: OnnxEncoder)
     assert 0 <= report.ece <= 1
     assert set(report.to_json()) >= {"coverage", "clarify_helpful", "answered_when_removed"}
     assert "recall at 1" in str(report)
+    assert sum(one.questions for one in report.reliability) == 8
+    assert report.ece == expected_calibration_error(report.reliability)
+    assert str(report).endswith(reliability_diagram(report.reliability))
+    assert json.loads(json.dumps(report.to_json()))["reliability"][0]["begin"] == 0
 
 
 def test_misplaced_labels_show_in_the_figures(index: Index, encoder: OnnxEncoder) -> None:
@@ -116,7 +124,7 @@ def test_misplaced_labels_show_in_the_figures(index: Index, encoder: OnnxEncoder
         Question("my dishwasher leaves standing water", "dishwasher", frozenset({"returns"})),
         Question("which salt do I use", "dishwasher", frozenset({"dishwasher-add-salt#fill"})),
     ]
-    always = Calibration((0.0,) * 4, 60.0, 0.8, 0.4, 0.4, 0)
+    always = Calibration((0.0,) * 5, 60.0, 0.8, 0.4, 0.4, 0)
     report = evaluate(index, encoder, always, questions)
 
     assert report.recall_at_1 == 0
@@ -146,7 +154,35 @@ def test_auroc_agrees_with_scikit_learn() -> None:
 
 
 def test_expected_calibration_error() -> None:
-    assert expected_calibration_error([1.0, 1.0, 0.0], [True, True, False]) == 0
-    assert expected_calibration_error([0.95] * 10, [True] * 5 + [False] * 5) == pytest.approx(0.45)
-    assert expected_calibration_error([0.05] * 2 + [0.95] * 2, [True] * 4) == pytest.approx(0.5)
-    assert expected_calibration_error([], []) == 0
+    def error(probabilities: list[float], right: list[bool]) -> float:
+        return expected_calibration_error(reliability(probabilities, right))
+
+    assert error([1.0, 1.0, 0.0], [True, True, False]) == 0
+    assert error([0.95] * 10, [True] * 5 + [False] * 5) == pytest.approx(0.45)
+    assert error([0.05] * 2 + [0.95] * 2, [True] * 4) == pytest.approx(0.5)
+    assert error([], []) == 0
+
+
+def test_probabilities_fall_into_tenths() -> None:
+    bins = reliability([0.0, 0.04, 0.1, 0.19, 0.95, 1.0], [False, True, True, False, True, True])
+
+    assert [(one.begin, one.end, one.questions) for one in bins] == [
+        (0.0, 0.1, 2),
+        (0.1, 0.2, 2),
+        (0.9, 1.0, 2),  # 1 is in the last tenth, and empty tenths are left out
+    ]
+    assert [one.said for one in bins] == pytest.approx([0.02, 0.145, 0.975])
+    assert [one.right for one in bins] == [0.5, 0.5, 1.0]
+    assert [one.questions for one in reliability([0.1, 0.3], [True, False], bins=2)] == [2]
+    assert reliability([], []) == ()
+
+
+def test_the_reliability_diagram() -> None:
+    bins = (Bin(0.2, 0.3, 3, 0.24, 0.8), Bin(0.9, 1.0, 12, 1.0, 0.4), Bin(0.0, 0.1, 1, 0.0, 0.0))
+    heading, over, under, nothing = reliability_diagram(bins).splitlines()
+
+    assert heading.startswith("probability   questions   said   right   0% ...")
+    assert over == "0.2 to 0.3            3   0.24    0.80   ######|#############"
+    assert under == "0.9 to 1.0           12   1.00    0.40   " + "#" * 10 + " " * 15 + "|"
+    assert nothing == "0.0 to 0.1            1   0.00    0.00   |"
+    assert len(heading) == len(under)  # the scale ends where a full bar does

@@ -190,7 +190,8 @@ def test_releases_change_under_readers(sources: Sources, target: Path) -> None:
     built = set()
     try:
         for n in range(8):
-            file.write_text(text.replace("30 days", f"{31 + n} days"))
+            stated = text.replace("return_window_days: 30", f"return_window_days: {31 + n}")
+            file.write_text(stated.replace("30 days", f"{31 + n} days"))
             built.add(build(sources, target, encoder, NOW + timedelta(minutes=n)).release)
     finally:
         stop.set()
@@ -220,6 +221,37 @@ def test_hostile_questions(base: KnowledgeBase) -> None:
         result = base.answer(text)
         assert isinstance(result, Answer | Clarify | Abstention)
         assert 0 <= result.probability <= 1
+
+
+def test_a_short_question_is_read_with_the_one_before(base: KnowledgeBase) -> None:
+    """By itself "and then?" is nothing that anybody could answer."""
+    before, asked = "how do I descale the coffee machine", "and then?"
+    alone = base.answer(asked)
+    assert isinstance(alone, Abstention)
+    assert alone.reason == "no_evidence"
+
+    together = base.answer(asked, previous=before)
+    assert not isinstance(together, Abstention)
+    assert together.sources[0].article_id == "coffee-machine-descale"
+    assert base.answer(asked, previous=None) == base.answer(asked, previous="") == alone
+
+
+def test_what_went_before_does_not_answer_for_a_question_of_its_own(base: KnowledgeBase) -> None:
+    """Else whatever is asked next would be answered with what the customer has read already."""
+    before = "which salt should I use in the dishwasher"
+    for asked in (
+        "what is the capital of France",  # points back to nothing
+        "error E77",  # a code that no article explains
+        "",
+    ):
+        assert base.answer(asked, previous=before) == base.answer(asked)
+    answered = "how do I descale the coffee machine"
+    assert base.answer(answered, previous=before) == base.answer(answered)
+
+
+def test_nothing_is_gained_by_what_went_before(base: KnowledgeBase) -> None:
+    """Where both together are no better, the abstention is that of the question itself."""
+    assert base.answer("and then?", previous="sing me a song") == base.answer("and then?")
 
 
 def test_the_best_section_of_each_article_is_found_with_reasons(base: KnowledgeBase) -> None:

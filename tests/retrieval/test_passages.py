@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.articles import Section, load_articles
+from retrieval.articles import Article, Section, load_articles
 from retrieval.building import Sources
 from retrieval.passages import passages, quote, windows
 from tests.retrieval.conftest import TODAY
@@ -24,6 +26,58 @@ def test_titles_symptoms_and_windows(sources: Sources) -> None:
     assert filters[0] == "The dishwasher does not drain. Clean the filter"
     assert filters[1].startswith("The dishwasher does not drain. Clean the filter. Turn the power")
     assert {p.anchor for p in found} == {s.anchor for s in drain.sections}
+    assert [p.short for p in found if p.anchor == "filter"] == [True, False]
+    assert all(p.short for p in found[:4])
+
+
+def test_customers_questions_stand_for_their_section(sources: Sources) -> None:
+    """As they are, without a title: customers write none."""
+    salt = replace(
+        load_articles(sources.articles, TODAY)[1],
+        questions={"which": ("table salt ok?", "what kind of salt"), "": ("softener empty",)},
+    )
+    asked = {
+        (p.anchor, p.text)
+        for p in passages(salt)
+        if p.short and not p.text.startswith("Add dishwasher salt")
+    }
+
+    assert asked == {
+        ("which", "table salt ok?"),
+        ("which", "what kind of salt"),
+        ("", "softener empty"),
+    }
+    anchors = [p.anchor for p in passages(salt)]
+    assert anchors == sorted(anchors, key=[s.anchor for s in salt.sections].index)  # side by side
+
+
+def test_phrases_are_told_from_windows(sources: Sources) -> None:
+    for article in load_articles(sources.articles, TODAY):
+        for passage in passages(article):
+            text = " ".join(article.section(passage.anchor).text.split())
+            body = passage.text.removeprefix(article.title).lstrip(". ")
+            assert passage.short or any(body.endswith(w) for _, w in windows(text)), passage
+
+
+def test_a_document_without_titles_is_all_windows() -> None:
+    article = Article(
+        id="d1",
+        title="",
+        kind="how-to",
+        products=("all",),
+        symptoms=(),
+        audience="customer",
+        owner="",
+        review_by=TODAY,
+        version="",
+        path="d",
+        sections=(Section("", "", "Hold the button. " * 40, 1),),
+    )
+    found = list(passages(article))
+
+    assert len(found) == 2
+    assert not any(p.short for p in found)
+    assert found[0].text.startswith("Hold the button.")
 
 
 def test_error_codes_stay_in_the_passages(sources: Sources) -> None:

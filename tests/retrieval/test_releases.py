@@ -68,6 +68,7 @@ def test_the_manifest_says_what_built_it(
         assert (folder / name).stat().st_size == described["bytes"]
         assert len(described["sha256"]) == 64
     assert manifest["calibration"]["answer_at"] == 0.8
+    assert {"spelling.json", "balance.json", "vectors.faiss"} <= set(manifest["files"])
 
 
 def test_the_newest_is_served(two: tuple[str, str], target: Path) -> None:
@@ -87,7 +88,7 @@ def test_damage_to_any_file_is_refused(
     shutil.copytree(folder, sound)
     dice = random.Random(7)
     names = [file.relative_to(folder) for file in files_of(folder)]
-    assert len(names) >= 9
+    assert len(names) >= 11
     for name in names:
         content = bytearray((folder / name).read_bytes())
         if damage == "flip":

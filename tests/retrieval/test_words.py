@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from retrieval.words import codes, terms
+from retrieval.words import codes, in_common, leans_on_what_went_before, terms
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,40 @@ def test_terms(text: str, expected: list[str]) -> None:
 )
 def test_codes(text: str, expected: set[str]) -> None:
     assert codes(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "expected"),
+    [
+        ("Which salts, and which SALT?", "Use coarse salt.", ("salts", "salt")),
+        ("it shows E-24", "error E 24", ("e24",)),
+        ("my programme is slow", "The program runs.", ("programme",)),
+        ("what is it", "what it is", ()),  # words that say nothing are no reason
+        ("salt salt", "salt", ("salt",)),
+        ("grit", "salt", ()),
+    ],
+)
+def test_words_in_common(question: str, text: str, expected: tuple[str, ...]) -> None:
+    assert in_common(question, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "leans"),
+    [
+        ("how often?", True),
+        ("and what does it cost", True),
+        ("can I do that myself", True),
+        ("What about the filter?", True),
+        ("… and then", True),
+        ("the dishwasher does not drain and leaves water in the tub", False),
+        ("how do I descale the coffee machine tank", False),  # enough by itself
+        ("E24", False),  # short, and points nowhere
+        ("salt", False),
+        ("", False),
+    ],
+)
+def test_questions_that_lean_on_what_went_before(question: str, leans: bool) -> None:
+    assert leans_on_what_went_before(question) == leans
 
 
 def test_stemming_from_many_threads() -> None:

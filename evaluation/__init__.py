@@ -1,0 +1,1 @@
+"""Measuring what the bot finds and understands. See `docs/decisions` for what came out."""

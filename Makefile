@@ -12,7 +12,7 @@ BOT_TESTS := $(if $(filter tests,$(T)),tests/bot,$(filter tests/bot%,$(T)))
 APP_TESTS := $(filter-out tests/bot%,$(T))
 
 .DEFAULT_GOAL := help
-.PHONY: help run prepare test check format train index bench bench-knowledge bench-index storm agent import-purchases screenshots \
+.PHONY: help run prepare test check format train index adapt watch bench bench-knowledge bench-index storm agent import-purchases screenshots \
         feedback status lock migration environments clean
 
 help:  ## List these commands
@@ -46,6 +46,12 @@ train: environments  ## Train the bot
 
 index: environments  ## Read the articles into the knowledge index
 	@$(APP) -m operate index
+
+adapt: environments  ## Teach the encoder your articles' phrases (minutes), and read the articles again
+	@$(APP) -m operate adapt
+
+watch: environments  ## Read an article again whenever it is saved, until Ctrl-C
+	@$(APP) -m operate watch
 
 bench: prepare  ## Measure answers, latency and load
 	@$(APP) -m benchmarks
@@ -97,5 +103,5 @@ environments:
 
 clean:  ## Remove what can be made again: environments, models, index, caches. Data stays
 	rm -rf .venvs models .rasa .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf var/encoder var/knowledge var/stamps var/log var/run var/supervisord.conf
+	rm -rf var/encoder var/encoder-adapted var/knowledge var/stamps var/log var/run var/supervisord.conf
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

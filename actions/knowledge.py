@@ -29,10 +29,15 @@ class Answering(SupportAction):
 
     counts = frozenset({"abstentions"})
 
-    async def answer(self, question: str, product: str | None) -> Result:
+    async def answer(
+        self, question: str, product: str | None, previous: str | None = None
+    ) -> Result:
         """What the articles say; the encoder works in a thread."""
         return await asyncio.to_thread(
-            self.tools.knowledge.answer, question, self._with_articles(product)
+            self.tools.knowledge.answer,
+            question,
+            self._with_articles(product),
+            previous=previous,
         )
 
     def product(self, turn: Turn) -> str | None:
@@ -69,6 +74,7 @@ class Answering(SupportAction):
                 Button("Neither of these", "/deny"),
             ])  # fmt: skip
         else:
+            turn.ask("nothing_found", question=question)
             await self.nothing_found(turn, result.sources)
 
     async def nothing_found(self, turn: Turn, considered: tuple[Source, ...]) -> None:
@@ -165,7 +171,7 @@ class AnswerQuestion(Answering):
 
     async def consult(self, turn: Turn) -> None:
         if turn.text:
-            turn.found = await self.answer(turn.text, self.product(turn))
+            turn.found = await self.answer(turn.text, self.product(turn), turn.previous)
 
     async def act(self, turn: Turn) -> None:
         if turn.found is None:

@@ -22,6 +22,7 @@ from sanic.response import HTTPResponse
 from sanic.response import json as json_response
 
 from actions.base import Tools
+from actions.metrics import KNOWLEDGE_DEGRADED
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,8 @@ def create_app(executor: ActionExecutor, tools: Tools) -> Sanic[Any, Any]:
     @app.get("/metrics")
     async def figures(_: Request) -> HTTPResponse:
         """Prometheus figures of this process; loopback only, like everything here."""
+        await asyncio.to_thread(tools.knowledge.reload_if_changed)
+        KNOWLEDGE_DEGRADED.set(tools.knowledge.degraded is not None)
         return HTTPResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     @app.post("/webhook")

@@ -9,7 +9,7 @@ from actions.forms import Question, ValidateForm
 from actions.knowledge import Answering, Result, cite, product_buttons
 from actions.turn import TALK_TO_A_PERSON, WHAT_I_DO, Turn
 from retrieval.articles import Article
-from retrieval.decision import Abstention, Answer
+from retrieval.decision import Abstention, Answer, Clarify
 from store import ledger as ledger_store
 from support.conversation import Kind
 from support.facts import FactStatus
@@ -59,6 +59,11 @@ class Guiding(Answering):
             result = knowledge.answer(symptom)
             if len(fits) == 1:
                 return Found(symptom, fits[0], fitting[fits[0]], result, inferred=True)
+            if len(fits) > 1 and isinstance(result, Answer):
+                # "It is leaking" fits some article best, and several products all the same.
+                result = Clarify(
+                    result.probability, "which_product", result.sources[:2], result.release
+                )
             return Found(symptom, None, None, result)
 
         return await asyncio.to_thread(look_up)

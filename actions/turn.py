@@ -149,6 +149,12 @@ class Turn:
         before = [e.get("text") for e in self.tracker.events if e.get("event") == "bot"]
         return [text for text in before if text] + [one.text for one in self.said if one.text]
 
+    @property
+    def previous(self) -> str | None:
+        """What the customer wrote before this message, if it was no pressed button."""
+        said = [e.get("text") or "" for e in self.tracker.events if e.get("event") == "user"]
+        return said[-2] if len(said) > 1 and not said[-2].startswith("/") else None
+
     def asked_before(self) -> bool:
         """Whether the customer wrote the same words in one of the last messages."""
         events = self.tracker.events

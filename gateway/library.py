@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.search import Found
 from retrieval.articles import ALL_PRODUCTS, Article, Section
 from retrieval.errors import IndexDamaged
-from retrieval.published import published_articles, published_release
+from retrieval.published import Pointer, published_articles, published_release
 
 QUOTE_WORDS = 60
 _ENDINGS = re.compile(r"(?:ing|ed|es|s)$")  # "descaling" and "descales" are said of "descale"
@@ -18,14 +18,14 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._release: str | None = None
+        self._current: Pointer | None = None
         self._articles: dict[str, Article] = {}
 
     @property
     def release(self) -> str | None:
         """Id of the release that is shown; None before the first one is built."""
         self._refresh()
-        return self._release
+        return None if self._current is None else self._current.release
 
     def customer_articles(self) -> list[Article]:
         """What customers may read, by title."""
@@ -71,13 +71,17 @@ class Library:
 
     def _refresh(self) -> None:
         try:
-            release = published_release(self._folder)
-            if release is None or release == self._release:
+            current = published_release(self._folder)
+            if current is None or current == self._current:
                 return
-            self._articles = dict(published_articles(self._folder, release))
+            # What was deleted goes at once, though the rest of the new release be damaged.
+            self._articles = {
+                key: article for key, article in self._articles.items() if key in current.articles
+            }
+            self._articles = dict(published_articles(self._folder, current))
         except IndexDamaged:
             return  # the action server raises the alarm; the pages stay as they were
-        self._release = release
+        self._current = current
 
 
 def _words(text: str) -> set[str]:

@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "say how the three parts are")
     command("train", _train, "train the bot, whether or not anything has changed")
     command("index", _index, "read the articles again, whether or not one has changed")
+    command("adapt", _adapt, "teach the encoder the articles' phrases, and read the articles again")
+    command("watch", _watch, "read an article again whenever it is saved, until Ctrl-C")
     command("feedback", _feedback, "list the articles that their owners should look at")
 
     agent = commands.add_parser("agent", help="the people who answer").add_subparsers(
@@ -133,6 +135,22 @@ def _index(_options: argparse.Namespace, _folder: Path) -> int:
     prepare.build_index(settings, always=True)
     say("A running bot answers from the new articles within seconds.")
     return 0
+
+
+def _adapt(_options: argparse.Namespace, _folder: Path) -> int:
+    settings = _settings()
+    prepare.export_encoder(settings)
+    prepare.adapt(settings)
+    prepare.build_index(settings)
+    say("A running bot answers from the new index within seconds.")
+    return 0
+
+
+def _watch(_options: argparse.Namespace, _folder: Path) -> int:
+    settings = _settings()
+    prepare.export_encoder(settings)
+    # In place of this process: Ctrl-C and signals are the watcher's.
+    os.execv(sys.executable, prepare.retrieval_command(settings, "watch"))  # noqa: S606
 
 
 def _feedback(_options: argparse.Namespace, _folder: Path) -> int:

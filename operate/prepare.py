@@ -6,6 +6,7 @@ What is up to date is not made again.
 import asyncio
 import hashlib
 import json
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,17 +96,26 @@ def build_index(settings: Settings, always: bool = False) -> None:
     """Make the articles searchable. `retrieval` itself knows whether they have changed."""
     run(
         "Reading the knowledge base",
-        [
-            APP_PYTHON,
-            "-m",
-            "retrieval",
-            *("--encoder", settings.encoder_folder),
-            *("--index", settings.knowledge_folder),
-            "build",
-            *(["--force"] if always else []),
-        ],
+        retrieval_command(settings, "build", *(["--force"] if always else [])),
         "build-index.log",
     )
+
+
+def adapt(settings: Settings) -> None:
+    """Adapt the encoder to the articles, unless it is; what is being done is shown as it goes.
+
+    Raises:
+        StepFailed: It was refused, for the reason shown. The encoder before stays in use.
+    """
+    words = retrieval_command(settings, "adapt")
+    if subprocess.run(words, cwd=ROOT, env=environment_of_parts(settings)).returncode:
+        raise StepFailed("The encoder was not adapted. Everything goes on as before.")
+
+
+def retrieval_command(settings: Settings, *arguments: str) -> list[str]:
+    """`python -m retrieval` on the folders of this installation."""
+    folders = ("--encoder", str(settings.encoder_folder), "--index", str(settings.knowledge_folder))
+    return [str(APP_PYTHON), "-m", "retrieval", *folders, *arguments]
 
 
 def train(settings: Settings, always: bool = False) -> None:

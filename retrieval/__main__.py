@@ -10,7 +10,9 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timezone
@@ -24,15 +26,15 @@ from retrieval.corpus import read_corpus, read_qrels, read_queries
 from retrieval.decision import DEFAULT_CALIBRATION, Abstention, Answer, Calibration, Clarify, decide
 from retrieval.default_calibration import Collection, fit_default
 from retrieval.drawing import draw
-from retrieval.encoder import OnnxEncoder
+from retrieval.encoder import OnnxEncoder, adapted_folder, preferred
 from retrieval.errors import ArticlesRefused, CorpusRefused, QuestionsRefused, RetrievalError
 from retrieval.evaluation import evaluate, load_questions
-from retrieval.export import WEIGHTS_SHA256, export
+from retrieval.export import WEIGHTS_SHA256, export, find_model
 from retrieval.files import write_json
 from retrieval.index import Index
 from retrieval.knowledge_base import KnowledgeBase
 from retrieval.ranking import search
-from retrieval.releases import load_current, roll_back
+from retrieval.releases import load_current, prune, roll_back
 
 _REFUSED, _NO_ANSWER = 1, 3
 Result = Answer | Clarify | Abstention
@@ -66,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         "--encoder",
         type=Path,
         default=Path("var/encoder"),
-        help="folder of the exported encoder (%(default)s)",
+        help="folder of the exported encoder (%(default)s); articles and the questions to them use "
+        "the adapted one in <folder>-adapted, when there is one",
     )
     parser.add_argument(
         "--questions",
@@ -83,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command("export-encoder", _export, "write the encoder's files, checked against the model")
     one.add_argument("--force", action="store_true", help="although they are there and sound")
+    one = command("adapt", _adapt, "teach the encoder the phrases of the articles, without labels")
+    one.add_argument("--force", action="store_true", help="although nothing has changed")
+    one.add_argument("--to", type=Path, help="folder to write to; <encoder>-adapted")
     command("check", _check, "read all articles and say what is wrong with them, or soon will be")
     one = command("draw", _draw, "draw procedures as flowcharts, with a page that shows them")
     one.add_argument("articles", nargs="*", metavar="ARTICLE-ID", help="all procedures")
@@ -92,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--format", default="svg", choices=("svg", "mermaid"))
     one = command("build", _build, "make a release of the articles and serve it")
     one.add_argument("--force", action="store_true", help="although nothing has changed")
+    command("watch", _watch, "build again whenever an article is saved, until Ctrl-C")
     one = command("ask", _ask, "answer a question from the current release, or from a corpus")
     one.add_argument("question", nargs="?", help="left out: one a line from standard input")
     one.add_argument("--product", help="product or model")
@@ -124,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="as JSON")
     one = command("roll-back", _roll_back, "serve an older release again")
     one.add_argument("release", nargs="?", help="its id; the one before the current")
+    command("prune", _prune, "remove all releases but the current one, and deleted texts with them")
     one = command("import", _import, "make articles of manuals, exports and pages")
     one.add_argument(
         "sources", type=Path, nargs="+", metavar="SOURCE", help="file, folder or zip archive"
@@ -141,11 +149,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _export(options: argparse.Namespace) -> int:
-    named = os.environ.get("AFTERCARE_ENCODER_MODEL") or None
-    sha256 = os.environ.get("AFTERCARE_ENCODER_SHA256") or WEIGHTS_SHA256
     began = time.monotonic()
     print("loading the model, exporting and comparing (about 20 s) ...", flush=True)
-    written = export(options.encoder, Path(named) if named else None, sha256, options.force)
+    written = export(options.encoder, *_model(), options.force)
     print(
         f"{options.encoder}: "
         + (
@@ -155,6 +161,49 @@ def _export(options: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+def _model() -> tuple[Path | None, str]:
+    """The model to start from, None for the installed one, and the SHA-256 of its weights."""
+    named = os.environ.get("AFTERCARE_ENCODER_MODEL")
+    sha256 = os.environ.get("AFTERCARE_ENCODER_SHA256")
+    return Path(named) if named else None, sha256 or WEIGHTS_SHA256
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    # Imported here: no other command needs it.
+    from retrieval.adaptation import adapt
+
+    began = time.monotonic()
+    target = options.to or adapted_folder(options.encoder)
+    adapted = adapt(
+        load_articles(options.knowledge, date.today()),
+        find_model(*_model()),
+        options.encoder,
+        target,
+        progress=lambda line: print(line, flush=True),
+        force=options.force,
+    )
+    if adapted.skipped:
+        print(f"{target}: made from these articles already, nothing to do")
+        return 0
+    print(
+        f"{target}: written in {time.monotonic() - began:.0f} s\n"
+        f"mean reciprocal rank of {adapted.held_out} held-out phrases: {adapted.before:.3f} "
+        f"before, {adapted.after:.3f} after"
+    )
+    if not (tuning := _sources(options).tuning).exists():
+        print(
+            f"{tuning} is not there: answers will be judged by the shipped calibration, which was "
+            "fitted on the encoder before. Write labelled questions into it."
+        )
+    print("Now read the articles again: make index")
+    return 0
+
+
+def _encoder(options: argparse.Namespace, threads: int = 1) -> OnnxEncoder:
+    """The one for this shop's articles and the questions to them."""
+    return OnnxEncoder.load(preferred(options.encoder), threads)
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -198,7 +247,7 @@ def _draw(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace) -> int:
     began = time.monotonic()
     # All cores: nobody waits for an answer from this process.
-    encoder = OnnxEncoder.load(options.encoder, threads=os.cpu_count() or 1)
+    encoder = _encoder(options, threads=os.cpu_count() or 1)
     built = build(
         _sources(options),
         options.index,
@@ -216,6 +265,29 @@ def _build(options: argparse.Namespace) -> int:
             f"on the hold-out questions: answers {measured['coverage']:.0%} of those it can, "
             f"{measured['wrong_answer_rate']:.1%} of its answers wrong"
         )
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    # Imported here: no other command needs the library that waits for changes.
+    from retrieval.watching import keep_building
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    if not options.knowledge.is_dir():
+        load_articles(options.knowledge, date.today())  # which says what is wrong
+    encoder = _encoder(options, threads=os.cpu_count() or 1)
+    try:
+        keep_building(
+            _sources(options),
+            options.index,
+            encoder,
+            lambda: datetime.now(timezone.utc),
+            lambda line: print(line, flush=True),
+            stop,
+        )
+    except KeyboardInterrupt:
+        print("stopped; the last release stays in service")
     return 0
 
 
@@ -296,7 +368,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     if not (tuning := _sources(options).tuning).exists():
         raise QuestionsRefused(tuning, "is not there; write labelled questions into it")
     _build(options)
-    encoder = OnnxEncoder.load(options.encoder)
+    encoder = _encoder(options)
     release = load_current(options.index, encoder.fingerprint)
     print(json.dumps(release.calibration.to_json(), indent=1))
     questions = load_questions(tuning, release.index)
@@ -346,7 +418,7 @@ def _labelled(queries: Path, qrels: Path) -> tuple[dict[str, str], dict[str, fro
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    encoder = OnnxEncoder.load(options.encoder)
+    encoder = _encoder(options)
     release = load_current(options.index, encoder.fingerprint)
     file = options.file or _sources(options).holdout
     report = evaluate(
@@ -358,6 +430,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _roll_back(options: argparse.Namespace) -> int:
     print(f"serving release {roll_back(options.index, options.release)}")
+    return 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    print(f"{len(prune(options.index))} older releases removed")
     return 0
 
 

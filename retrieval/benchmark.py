@@ -111,6 +111,7 @@ def benchmark(
     answered: dict[str, bool] = {}
     for name, text in [*asked.items(), *without.items()]:
         started = time.perf_counter()
+        text = index.spelling.mended(text, encoder.words)
         found = search(index, encoder, text)
         result = decide(index, found, text, None, calibration, "")
         taken.append(1000 * (time.perf_counter() - started))

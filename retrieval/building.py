@@ -13,10 +13,11 @@ from retrieval.article_file import read_catalogue
 from retrieval.articles import load_articles
 from retrieval.decision import Calibration
 from retrieval.encoder import Encoder
-from retrieval.errors import IndexDamaged
+from retrieval.errors import IndexDamaged, QuestionsRefused
 from retrieval.evaluation import calibrate, evaluate, load_questions
 from retrieval.index import Index
-from retrieval.releases import check_release, current_id, read_manifest, write_release
+from retrieval.release_files import read_manifest
+from retrieval.releases import check_release, current_id, write_release
 from retrieval.remembering import RememberingEncoder
 from retrieval.vectors import FLAT_UP_TO
 
@@ -48,6 +49,7 @@ def build(
     force: bool = False,
     progress: Callable[[str], None] = lambda line: None,
     flat_up_to: int = FLAT_UP_TO,
+    measure: bool = True,
 ) -> Built:
     """Make a release of the articles and serve it, unless nothing has changed.
 
@@ -61,6 +63,8 @@ def build(
         force: Build although nothing has changed, and encode every passage again.
         progress: Told in one line what is being done.
         flat_up_to: The most passages that are searched exactly, see `vectors`.
+        measure: On the hold-out questions. Left out, the manifest's `measured` is null, and the
+            next build that measures does not count as unchanged.
 
     Raises:
         ArticlesRefused: With every problem; the release before stays in service.
@@ -68,11 +72,12 @@ def build(
     """
     articles = load_articles(sources.articles, now.date())
     progress(f"{len(articles)} articles read")
-    fingerprint = _fingerprint(sources, encoder)
+    fingerprint = _fingerprint(sources, encoder, flat_up_to)
     previous = _previous(target, encoder)
     if previous is not None and not force:
         manifest = read_manifest(target / "releases" / previous)
-        if manifest["fingerprint"] == fingerprint:
+        unmeasured = measure and manifest["measured"] is None and sources.holdout.exists()
+        if manifest["fingerprint"] == fingerprint and not unmeasured:
             return Built(previous, skipped=True, encoded=0, manifest=manifest)
     remembering = RememberingEncoder(encoder, target / "vectors.npz")
     if force:
@@ -80,13 +85,17 @@ def build(
     index = Index.build(articles, remembering, read_catalogue(sources.articles), flat_up_to)
     progress(f"{len(index.passages)} passages, {remembering.encoded} texts encoded")
     if sources.tuning.exists():
-        calibration = calibrate(index, remembering, load_questions(sources.tuning, index))
+        tuning = load_questions(sources.tuning, index)
+        try:
+            calibration = calibrate(index, remembering, tuning)
+        except ValueError as error:
+            raise QuestionsRefused(sources.tuning, f"teaches nothing: {error}") from error
         progress(f"calibrated on {calibration.questions} questions")
     else:
         calibration = Calibration.default()
         progress(f"{sources.tuning} is not there: the shipped calibration is used")
-    measured: dict[str, Any] = {}
-    if sources.holdout.exists():
+    measured: dict[str, Any] | None = {} if measure else None
+    if measure and sources.holdout.exists():
         held_out = load_questions(sources.holdout, index)
         measured = evaluate(index, remembering, calibration, held_out).to_json()
         progress(f"measured on {len(held_out)} questions")
@@ -112,7 +121,7 @@ def _previous(target: Path, encoder: Encoder) -> str | None:
     return name
 
 
-def _fingerprint(sources: Sources, encoder: Encoder) -> str:
+def _fingerprint(sources: Sources, encoder: Encoder, flat_up_to: int) -> str:
     """SHA-256 of everything a release depends on: articles, questions, encoder and this code."""
     code = Path(__file__).parent
     files = [
@@ -123,7 +132,7 @@ def _fingerprint(sources: Sources, encoder: Encoder) -> str:
         *code.glob("*.py"),
         *code.glob("*.json"),
     ]
-    digest = hashlib.sha256(encoder.fingerprint.encode())
+    digest = hashlib.sha256(f"{encoder.fingerprint} {flat_up_to}".encode())
     for file in sorted(f for f in files if f.is_file()):
         content = file.read_bytes()
         digest.update(f"\0{file.name}\0{len(content)}\0".encode() + content)

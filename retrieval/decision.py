@@ -1,6 +1,6 @@
 """Ranked sections to an Answer, a Clarify or an Abstention.
 
-A logistic function of five signals gives the probability that the first section is of an article
+A logistic function of six signals gives the probability that the first section is of an article
 that answers the question. Thresholds follow from what mistakes cost (`Costs`), not from taste.
 Beyond them, two rules: an error code that the article does not mention is never answered, and a
 question that fits several products equally is asked back.
@@ -30,7 +30,9 @@ from retrieval.ranking import Ranked
 from retrieval.words import codes, in_common, terms
 
 DEFAULT_CALIBRATION = Path(__file__).with_name("calibration.json")
-FEATURES = ("cosine", "coverage", "quoted", "margin", "company")
+FEATURES = ("cosine", "coverage", "quoted", "margin", "company", "length")
+_CLEAR = 0.2  # a larger lead says nothing more: where there is little else, everything leads
+_LONG = 30  # words; the longer a question, the less like any one passage it can be
 _SAME_SCORE = 0.03  # two products whose best sections are this close fit a question equally
 
 
@@ -68,8 +70,9 @@ class Evidence:
     cosine: float  # of its best passage, -1 to 1
     coverage: float  # share of the question's words, weighed by rarity, that its article says
     quoted: float  # share of them that its best passage says
-    margin: float  # score above the best section of any other article
+    margin: float  # score above the best section of any other article, at most `_CLEAR`
     company: float  # share of the passages nearest in meaning that are of its article
+    length: float  # of the question, as a share of a long one, at most 1
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -173,8 +176,9 @@ def weigh(index: Index, ranked: Sequence[Ranked], question: str) -> Evidence:
         cosine=first.cosine,
         coverage=share(lambda term: index.says(first.article_id, term)),
         quoted=share(lambda term: term in passage),
-        margin=first.score - (rivals[0] if rivals else 0.0),
+        margin=min(_CLEAR, first.score - (rivals[0] if rivals else 0.0)),
         company=first.company,
+        length=min(1.0, len(question.split()) / _LONG),
     )
 
 

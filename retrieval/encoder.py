@@ -14,12 +14,16 @@ included:
 - `tokenizer.json`: truncates to `max_tokens` and does not pad. The published file pads everything
   to 128 tokens; fed to a network without its mask, that padding moves every vector
 - `encoder.json`: SHA-256 and size of them, `dim`, `max_tokens`, and which weights they are from
+
+Beside it may stand `var/encoder-adapted/`, in the same form, made by `adaptation` from the same
+weights: `preferred` says which of the two encodes articles and the questions to them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import zlib
 from collections.abc import Sequence
@@ -35,6 +39,8 @@ from tokenizers import Tokenizer
 
 from retrieval.errors import EncoderDamaged
 from retrieval.files import sha256_of
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2
 INT8, EXACT = "model-int8.onnx", "model.onnx"
@@ -131,12 +137,17 @@ class OnnxEncoder:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             # From the bytes that were compared, not from files that may be others by now.
-            session = InferenceSession(
-                contents[file], options, providers=["CPUExecutionProvider"]
-            )
+            session = InferenceSession(contents[file], options, providers=["CPUExecutionProvider"])
             tokenizer = Tokenizer.from_buffer(contents["tokenizer.json"])
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions
             raise EncoderDamaged(folder, f"cannot be loaded ({error})") from error
+        # Nothing vouches for encoder.json itself: what it says besides hashes, its files say too.
+        limit = described["max_tokens"]
+        if tokenizer.padding is None:  # as `export` writes it; the published one pads, to less
+            limit = (tokenizer.truncation or {}).get("max_length")
+        numbers = session.get_outputs()[0].shape[-1]
+        if (numbers, limit) != (described["dim"], described["max_tokens"]):
+            raise EncoderDamaged(folder, "encoder.json does not describe its files")
         return cls(
             session,
             tokenizer,
@@ -181,6 +192,43 @@ class OnnxEncoder:
         (vectors,) = self._session.run(["sentence_embedding"], inputs)
         vector: NDArray[np.float32] = np.asarray(vectors, dtype=np.float32)[0]
         return vector
+
+
+def adapted_folder(folder: Path) -> Path:
+    """Where the encoder adapted from the one in `folder` stands, if there is one."""
+    return folder.parent / f"{folder.name}-adapted"
+
+
+def preferred(folder: Path) -> Path:
+    """The folder of the encoder for articles and questions: the adapted one beside `folder` when it
+    is sound and made from the same weights, else `folder`.
+    """
+    adapted = adapted_folder(folder)
+    if not adapted.exists():
+        return folder
+    try:
+        same = read_description(adapted).get("weights_sha256") == read_description(folder).get(
+            "weights_sha256"
+        )
+    except EncoderDamaged as error:
+        log.warning("adapted encoder not used", extra={"reason": str(error)})
+        return folder
+    if not same:
+        log.warning("adapted encoder not used", extra={"reason": "made from other weights"})
+    return adapted if same else folder
+
+
+def sound_encoders(folder: Path) -> dict[str, Path]:
+    """The folders among `folder` and the adapted one beside it whose files are sound, by the
+    fingerprint of the encoder that `OnnxEncoder.load` makes of them.
+    """
+    found = {}
+    for one in filter(Path.exists, (folder, adapted_folder(folder))):
+        try:
+            found[read_description(one)["files"][INT8]["sha256"]] = one
+        except EncoderDamaged as error:
+            log.warning("encoder not used", extra={"reason": str(error)})
+    return found
 
 
 def read_description(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ RetrievalError
 ├── DrawingRefused      no procedure has the id that should be drawn
 ├── CorpusRefused       a line of a corpus, of its questions or their answers is not of the form
 ├── QuestionsRefused    a file of labelled questions cannot be read or names no such article
-├── EncoderRefused      the model on offer is not the one we trust, or its export differs
+├── EncoderRefused      the model is not trusted, its export differs, or adapting does not help
 ├── EncoderDamaged      var/encoder is missing, incomplete or altered
 ├── ImportRefused       a file that is to become articles cannot be read, or must not be
 └── IndexDamaged        a release is missing, incomplete or altered, and so is not served

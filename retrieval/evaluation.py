@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from retrieval import yaml_text
 from retrieval.articles import reference
 from retrieval.decision import (
     Answer,
@@ -135,7 +136,7 @@ def load_questions(file: Path, index: Index | None = None) -> tuple[Question, ..
         QuestionsRefused: The file is missing, not of that form, or names what is not there.
     """
     try:
-        rows = yaml.safe_load(file.read_text("utf-8"))
+        rows = yaml_text.load(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise QuestionsRefused(file, f"cannot be read ({error})") from error
     if not isinstance(rows, list) or not rows:
@@ -181,8 +182,9 @@ def calibrate(
     evidence: list[Evidence] = []
     right: list[bool] = []
     for question in questions:
-        if ranked := search(index, encoder, question.text, question.product):
-            evidence.append(weigh(index, ranked, question.text))
+        text = index.spelling.mended(question.text, encoder.words)
+        if ranked := search(index, encoder, text, question.product):
+            evidence.append(weigh(index, ranked, text))
             right.append(ranked[0].article_id in question.articles)
     return fit(evidence, right, costs)
 
@@ -201,8 +203,9 @@ def evaluate(
     faults: list[tuple[Question, str | None]] = []
     without: list[str | None] = []  # procedures proposed where there is no answer
     for question in questions:
-        ranked = search(index, encoder, question.text, question.product)
-        result = decide(index, ranked, question.text, question.product, calibration, "")
+        text = index.spelling.mended(question.text, encoder.words)
+        ranked = search(index, encoder, text, question.product)
+        result = decide(index, ranked, text, question.product, calibration, "")
         if ranked:
             probabilities.append(result.probability)
             right.append(ranked[0].article_id in question.articles)
@@ -210,8 +213,8 @@ def evaluate(
             answered.append((question, ranked[0]))
         if isinstance(result, Clarify):
             offered.append(any(s.article_id in question.articles for s in result.sources))
-        procedures = search(index, encoder, question.text, question.product, kinds=PROCEDURES)
-        chosen = choose_procedure(index, procedures, question.text, calibration)
+        procedures = search(index, encoder, text, question.product, kinds=PROCEDURES)
+        chosen = choose_procedure(index, procedures, text, calibration)
         if not question.answers:
             without.append(chosen)
             continue
@@ -222,7 +225,7 @@ def evaluate(
         )
         article_first.append(bool(ranked) and ranked[0].article_id in question.articles)
         left = [r for r in ranked if r.article_id not in question.articles]
-        again = decide(index, left, question.text, question.product, calibration, "")
+        again = decide(index, left, text, question.product, calibration, "")
         answered_when_removed += isinstance(again, Answer)
     positions = np.array(ranks)
     bins = reliability(probabilities, right)

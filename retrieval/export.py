@@ -12,7 +12,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -144,44 +145,65 @@ def export(
     folder = find_model(model, sha256)
     if not force and _is_sound(target, sha256):
         return False
+    with draft_of(target) as draft:
+        write_encoder(draft, folder, {"weights_sha256": sha256})
+        replace_folder(draft, target)
+    return True
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target`, to be put in its place by `replace_folder`, or else gone."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
-        reference = SentenceEncoder(folder)
-        _export_network(folder, draft / EXACT)
-        _quantize(draft / EXACT, draft / INT8, folder)
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(max_length=reference.max_tokens)
-        tokenizer.save(str(draft / "tokenizer.json"))
-        write_json(
-            draft / "encoder.json",
-            {
-                "format": FORMAT,
-                "dim": reference.dim,
-                "max_tokens": reference.max_tokens,
-                "weights_sha256": sha256,
-                "files": {
-                    name: {
-                        "sha256": sha256_of(draft / name),
-                        "bytes": (draft / name).stat().st_size,
-                    }
-                    for name in FILES
-                },
-            },
-        )
-        exact = OnnxEncoder.load(draft, file=EXACT)
-        difference = largest_difference(exact, reference)
-        if not difference < LARGEST_DIFFERENCE:
-            raise EncoderRefused(folder, f"exported vectors differ by {difference:.1e}")
-        cosine = least_cosine(OnnxEncoder.load(draft), exact)
-        if not cosine > LEAST_COSINE:
-            raise EncoderRefused(folder, f"vectors of one-byte weights differ: cosine {cosine:.3f}")
-        draft.chmod(0o755)
-        _replace_folder(draft, target)
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return True
+
+
+def write_encoder(draft: Path, folder: Path, about: Mapping[str, Any]) -> None:
+    """Export a model into an empty folder, and compare what was written with the model.
+
+    Args:
+        draft: The empty folder.
+        folder: A sentence-transformers folder.
+        about: What encoder.json says besides what the files are.
+
+    Raises:
+        EncoderRefused: As `export`.
+    """
+    reference = SentenceEncoder(folder)
+    _export_network(folder, draft / EXACT)
+    _quantize(draft / EXACT, draft / INT8, folder)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length=reference.max_tokens)
+    tokenizer.save(str(draft / "tokenizer.json"))
+    write_json(
+        draft / "encoder.json",
+        {
+            **about,
+            "format": FORMAT,
+            "dim": reference.dim,
+            "max_tokens": reference.max_tokens,
+            "files": {
+                name: {
+                    "sha256": sha256_of(draft / name),
+                    "bytes": (draft / name).stat().st_size,
+                }
+                for name in FILES
+            },
+        },
+    )
+    exact = OnnxEncoder.load(draft, file=EXACT)
+    difference = largest_difference(exact, reference)
+    if not difference < LARGEST_DIFFERENCE:
+        raise EncoderRefused(folder, f"exported vectors differ by {difference:.1e}")
+    cosine = least_cosine(OnnxEncoder.load(draft), exact)
+    if not cosine > LEAST_COSINE:
+        raise EncoderRefused(folder, f"vectors of one-byte weights differ: cosine {cosine:.3f}")
+    draft.chmod(0o755)
 
 
 def largest_difference(one: Encoder, other: Encoder) -> float:
@@ -270,7 +292,7 @@ def _quantize(exact: Path, file: Path, model: Path) -> None:
         logging.disable(logging.NOTSET)
 
 
-def _replace_folder(new: Path, target: Path) -> None:
+def replace_folder(new: Path, target: Path) -> None:
     """Put a folder in another's place. A folder cannot be renamed onto a full one, so the old one
     steps aside first; a reader in between finds nothing, never a mixture.
     """

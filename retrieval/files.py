@@ -38,9 +38,10 @@ def write_bytes(file: Path, content: bytes) -> None:
     sync_folder(file.parent)
 
 
-def write_json(file: Path, value: Any) -> None:
-    """`write_bytes` of a value as JSON that a person can read and `diff`."""
-    text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+def write_json(file: Path, value: Any, indent: int | None = 1) -> None:
+    """`write_bytes` of a value as JSON that a person can read and `diff`; with `indent` None in one
+    line, in a tenth of the time."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=True)
     write_bytes(file, (text + "\n").encode("utf-8"))
 
 

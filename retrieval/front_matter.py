@@ -12,6 +12,7 @@ import yaml
 
 from retrieval.articles import ALL_PRODUCTS, AUDIENCES, DEFAULT_LANGUAGE, KINDS, Section
 from retrieval.errors import Complaints
+from retrieval.yaml_text import Loader
 
 STATES = ("return_window_days", "refund_days", "warranty_months")
 """What `states:` may commit to. A misspelt key would contradict nothing, so it is refused."""
@@ -63,7 +64,7 @@ class Front:
         return str(self.values.get("language") or DEFAULT_LANGUAGE)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     """YAML whose impossible days, as 2027-02-30, stay text instead of ending the reading."""
 
     def _timestamp(self, node: yaml.ScalarNode) -> Any:
@@ -73,7 +74,9 @@ class _Loader(yaml.SafeLoader):
             return self.construct_scalar(node)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader._timestamp)
+_Loader.add_constructor(  # type: ignore[type-var]  # which knows PyYAML's own loaders only
+    "tag:yaml.org,2002:timestamp", _Loader._timestamp
+)
 
 
 def yaml_line(error: Exception) -> int:

@@ -144,7 +144,8 @@ class Index:
         """Write the index's files into an empty folder. No pickle among them."""
         write_json(folder / "articles.json", [a.to_json() for a in self.articles.values()])
         write_json(folder / "catalogue.json", {k: list(v) for k, v in self.catalogue.items()})
-        write_json(folder / "passages.json", [asdict(passage) for passage in self.passages])
+        cut = [asdict(passage) for passage in self.passages]
+        write_json(folder / "passages.json", cut, indent=None)
         write_json(folder / "spelling.json", dict(self.spelling.counts))
         write_json(folder / "balance.json", self.balance)
         write_bytes(folder / "vectors.faiss", self.vectors.serialize())

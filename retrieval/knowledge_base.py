@@ -18,11 +18,11 @@ from retrieval.decision import (
     source,
     weigh,
 )
-from retrieval.encoder import Encoder, OnnxEncoder
-from retrieval.errors import IndexDamaged
+from retrieval.encoder import Encoder, OnnxEncoder, preferred, sound_encoders
+from retrieval.errors import EncoderDamaged, IndexDamaged
 from retrieval.ranking import PROCEDURES, Ranked, search
-from retrieval.releases import Release, load_current, pointer
-from retrieval.words import leans_on_what_went_before
+from retrieval.releases import Release, load_current, only_published, pointer, published_ids
+from retrieval.words import leans_on_what_went_before, terms
 
 MOST_PENALTY = 0.3  # a text that nobody liked is found later, never hidden
 
@@ -32,6 +32,7 @@ class _Served:
     """What one call works with from beginning to end, though another release comes meanwhile."""
 
     release: Release
+    encoder: Encoder  # the one that made the release's vectors
     pointer: tuple[int, int, int] | None
 
 
@@ -41,16 +42,23 @@ class KnowledgeBase:
     Calls are plain functions of some 10 ms; from asyncio, use `asyncio.to_thread`.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, folder: Path, encoder: Encoder, encoder_folder: Path | None = None) -> None:
         """Load the current release of `folder`.
 
+        Args:
+            folder: Usually `var/knowledge`.
+            encoder: For questions, as long as releases are made with it.
+            encoder_folder: Where the encoder of a release that was made with another one is
+                looked for, see `encoder.sound_encoders`; None: such a release is not served.
+
         Raises:
+            EncoderDamaged: The encoder of the release cannot be loaded.
             IndexDamaged: No release there can be served.
         """
-        self._folder, self._encoder = folder, encoder
+        self._folder, self._encoder_folder = folder, encoder_folder
         self._reloading = threading.Lock()
         self._penalties: Mapping[str, float] = {}
-        self._served = self._load()
+        self._served = self._load(encoder)
 
     @classmethod
     def open(cls, folder: Path, encoder_folder: Path) -> KnowledgeBase:
@@ -58,13 +66,15 @@ class KnowledgeBase:
 
         Args:
             folder: Usually `var/knowledge`, written by `python -m retrieval build`.
-            encoder_folder: Usually `var/encoder`, by `python -m retrieval export-encoder`.
+            encoder_folder: Usually `var/encoder`, by `python -m retrieval export-encoder`. The
+                adapted one may stand beside it. Which of the two encodes questions is decided by
+                the release, now and whenever another one comes.
 
         Raises:
             EncoderDamaged: The encoder's files are missing or altered.
             IndexDamaged: No release can be served.
         """
-        return cls(folder, OnnxEncoder.load(encoder_folder))
+        return cls(folder, OnnxEncoder.load(preferred(encoder_folder)), encoder_folder)
 
     @property
     def release(self) -> str:
@@ -97,10 +107,12 @@ class KnowledgeBase:
             previous: What the customer asked before. It is read together with a question that
                 means nothing by itself ("and how often?").
         """
-        release = self._served.release
+        served = self._served
+        release = served.release
 
         def decided(asked: str) -> Answer | Clarify | Abstention:
-            ranked = self._demoted(search(release.index, self._encoder, asked, product, audience))
+            asked = release.index.spelling.mended(asked, served.encoder.words)
+            ranked = self._demoted(search(release.index, served.encoder, asked, product, audience))
             return decide(
                 release.index, ranked, asked, product, release.calibration, release.id, limit
             )
@@ -111,6 +123,8 @@ class KnowledgeBase:
             and isinstance(result, Abstention)
             and result.reason == "no_evidence"
             and leans_on_what_went_before(question)
+            # "And who is its president?" leans on nothing that the articles know.
+            and all(len(release.index.words.saying(term)) for term in terms(question))
         ):
             together = decided(f"{previous} {question}")
             return result if isinstance(together, Abstention) else together
@@ -125,8 +139,9 @@ class KnowledgeBase:
             symptom: In the customer's words: "there is water left in the tub", "E24".
             product: As in `answer`.
         """
-        release = self._served.release
-        ranked = search(release.index, self._encoder, symptom, product, kinds=PROCEDURES)
+        served = self._served
+        release = served.release
+        ranked = search(release.index, served.encoder, symptom, product, kinds=PROCEDURES)
         chosen = choose_procedure(release.index, ranked, symptom, release.calibration)
         return None if chosen is None else release.index.articles[chosen]
 
@@ -141,9 +156,9 @@ class KnowledgeBase:
             audience: As in `answer`.
             limit: The most articles.
         """
-        release = self._served.release
-        index = release.index
-        ranked = self._demoted(search(index, self._encoder, question, product, audience))
+        served = self._served
+        release, index = served.release, served.release.index
+        ranked = self._demoted(search(index, served.encoder, question, product, audience))
         best: dict[str, Ranked] = {}
         for section in ranked:
             best.setdefault(section.article_id, section)
@@ -199,8 +214,8 @@ class KnowledgeBase:
         try:
             before = self._served
             try:
-                self._served = self._load()
-            except IndexDamaged as error:
+                self._served = self._load(before.encoder)
+            except (IndexDamaged, EncoderDamaged) as error:
                 self._served = self._kept(before, str(error))
             return self._served.release.id != before.release.id
         finally:
@@ -218,10 +233,19 @@ class KnowledgeBase:
             lowered.append(replace(one, score=one.score - penalty))
         return sorted(lowered, key=lambda one: -one.score)
 
-    def _load(self) -> _Served:
+    def _load(self, held: Encoder) -> _Served:
         # Looked at before loading: if it changes meanwhile, the next call sees a difference.
         seen = pointer(self._folder)
-        return _Served(load_current(self._folder, self._encoder.fingerprint), seen)
+        others = {} if self._encoder_folder is None else sound_encoders(self._encoder_folder)
+        release = load_current(self._folder, held.fingerprint, *others)
+        made_with = release.index.encoder_fingerprint
+        encoder = held if made_with == held.fingerprint else OnnxEncoder.load(others[made_with])
+        if encoder.fingerprint != made_with:  # written anew in between
+            raise EncoderDamaged(others[made_with], "changed while it was read")
+        return _Served(release, encoder, seen)
 
     def _kept(self, before: _Served, fault: str) -> _Served:
-        return _Served(replace(before.release, degraded=fault), pointer(self._folder))
+        """What was served before, without the articles that were deleted since."""
+        seen = pointer(self._folder)
+        release = only_published(before.release, published_ids(self._folder))
+        return _Served(replace(release, degraded=fault), before.encoder, seen)

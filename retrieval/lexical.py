@@ -83,10 +83,11 @@ class Lexical:
             for name in ("data", "indices", "indptr")
         }
         scores["num_docs"] = settings.pop("num_docs")
-        counted = bm25s.BM25(**settings)
+        counted = bm25s.BM25(**settings)  # type: ignore[no-untyped-call]
         counted.vocab_dict = json.loads(content(folder / "vocab.index.json"))
         counted.unique_token_ids_set = set(counted.vocab_dict.values())
         counted.scores = scores
+        counted.nonoccurrence_array = None  # type: ignore[assignment]  # Lucene's has none
         return cls(counted, size)
 
     def _token(self, term: str) -> int | None:

@@ -13,6 +13,8 @@ from retrieval.articles import Article
 from retrieval.errors import IndexDamaged
 from retrieval.release_files import CheckedFiles, Pointer, read_manifest, read_pointer
 
+__all__ = ["Pointer", "published_articles", "published_release"]
+
 
 def published_release(folder: Path) -> Pointer | None:
     """The current release of `folder`, usually `var/knowledge`, and which articles may be shown;

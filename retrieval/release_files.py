@@ -1,7 +1,7 @@
 """The files of a release as bytes: which release is current, what it consists of, and reading it.
 
-Neither FAISS nor BM25 nor the encoder is imported here. `releases` loads whole releases, `published`
-their articles alone.
+Neither FAISS nor BM25 nor the encoder is imported here. `releases` loads whole releases,
+`published` their articles alone.
 """
 
 from __future__ import annotations

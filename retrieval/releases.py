@@ -127,13 +127,13 @@ def write_release(
     return name
 
 
-def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Release:
+def load_current(folder: Path, *encoder_fingerprints: str) -> Release:
     """The release to serve: the current one, or the newest sound one with `degraded` saying why.
 
     Args:
         folder: Usually `var/knowledge`.
-        encoder_fingerprint: Of the encoder that will encode questions. A release built with
-            another cannot be searched and counts as damaged; None skips that check.
+        encoder_fingerprints: Of the encoders that can encode questions. A release built with
+            another cannot be searched and counts as damaged; without any, that is not checked.
 
     Raises:
         IndexDamaged: No release can be served.
@@ -142,7 +142,7 @@ def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Releas
         current, fault = _pointed_to(folder)
         if current is not None:
             try:
-                release = load_release(folder / "releases" / current.release, encoder_fingerprint)
+                release = load_release(folder / "releases" / current.release, *encoder_fingerprints)
             except IndexDamaged as error:
                 fault = str(error)
             else:
@@ -156,7 +156,7 @@ def load_current(folder: Path, encoder_fingerprint: str | None = None) -> Releas
         if other == name:
             continue
         try:
-            release = load_release(folder / "releases" / other, encoder_fingerprint)
+            release = load_release(folder / "releases" / other, *encoder_fingerprints)
         except IndexDamaged as error:
             log.error("knowledge release damaged", extra={"release": other, "reason": str(error)})
             continue
@@ -187,25 +187,25 @@ def only_published(release: Release, published: frozenset[str] | None) -> Releas
     return replace(release, index=replace(release.index, articles=left))
 
 
-def check_release(folder: Path, encoder_fingerprint: str | None = None) -> dict[str, Any]:
+def check_release(folder: Path, *encoder_fingerprints: str) -> dict[str, Any]:
     """Compare every byte of a release with its manifest; the manifest.
 
     Raises:
         IndexDamaged: A file is missing, has another size or other bytes; or the release was built
             with another encoder.
     """
-    manifest = _manifest_for(folder, encoder_fingerprint)
+    manifest = _manifest_for(folder, encoder_fingerprints)
     CheckedFiles(folder, manifest).check_rest()
     return manifest
 
 
-def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Release:
+def load_release(folder: Path, *encoder_fingerprints: str) -> Release:
     """One release, from the very bytes that were compared with its manifest.
 
     Raises:
         IndexDamaged: As `check_release`, or its bytes are sound and of another version.
     """
-    manifest = _manifest_for(folder, encoder_fingerprint)
+    manifest = _manifest_for(folder, encoder_fingerprints)
     files = CheckedFiles(folder, manifest)
     try:
         index = Index.read(folder, manifest["encoder"], files)
@@ -218,9 +218,9 @@ def load_release(folder: Path, encoder_fingerprint: str | None = None) -> Releas
     return Release(folder.name, index, calibration, manifest)
 
 
-def _manifest_for(folder: Path, encoder_fingerprint: str | None) -> dict[str, Any]:
+def _manifest_for(folder: Path, encoder_fingerprints: tuple[str, ...]) -> dict[str, Any]:
     manifest = read_manifest(folder)
-    if encoder_fingerprint is not None and manifest["encoder"] != encoder_fingerprint:
+    if encoder_fingerprints and manifest["encoder"] not in encoder_fingerprints:
         raise IndexDamaged(folder, "was built with another encoder; build it again")
     return manifest
 

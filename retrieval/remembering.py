@@ -103,7 +103,10 @@ class RememberingEncoder:
 
 def _read(file: Path, encoder: Encoder) -> dict[bytes, NDArray[np.float32]]:
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        content = file.read_bytes()
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            raise ValueError("it is not the file that was written")
+        with np.load(io.BytesIO(content[32:]), allow_pickle=False) as kept:
             if str(kept["fingerprint"]) != encoder.fingerprint:
                 return {}
             keys, vectors = kept["keys"], kept["vectors"]
@@ -113,6 +116,6 @@ def _read(file: Path, encoder: Encoder) -> dict[bytes, NDArray[np.float32]]:
     except FileNotFoundError:
         return {}
     except _UNREADABLE as error:
-        # The archive's checksums tell. Nothing is lost but the time to encode again.
+        # Nothing is lost but the time to encode again.
         log.warning("remembered vectors cannot be read", extra={"reason": str(error)})
         return {}

@@ -11,8 +11,8 @@ an index falls into the same steps again, and where r has doubled, into the one 
 is a half: however often an index is built from the one before, no vector moves by more than one
 step of the widest grid it has lain on.
 
-Nothing here sets FAISS's number of threads, which belongs to the process: `nearest` never uses
-more than one, and a build uses all that OpenMP allows.
+Nothing here changes FAISS's number of threads, which belongs to the process: `nearest` and
+`cosines` never use more than one, and a build uses all that OpenMP allows.
 """
 
 from __future__ import annotations
@@ -247,13 +247,20 @@ class Vectors:
         found = np.empty(len(labels), dtype=np.float32)
         if not len(labels):  # which FAISS refuses
             return found
-        self.index.compute_distance_subset(
-            1,
-            faiss.swig_ptr(query),
-            len(labels),
-            faiss.swig_ptr(found),
-            faiss.swig_ptr(labels),
-        )
+        # Waking another thread for one question takes longer than the products, ten times as long
+        # when the cores are busy. The number is the calling thread's own.
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)
+        try:
+            self.index.compute_distance_subset(
+                1,
+                faiss.swig_ptr(query),
+                len(labels),
+                faiss.swig_ptr(found),
+                faiss.swig_ptr(labels),
+            )
+        finally:
+            faiss.omp_set_num_threads(threads)
         return found
 
     def all_cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:

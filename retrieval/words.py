@@ -94,7 +94,7 @@ def leans_on_what_went_before(question: str) -> bool:
     """Whether a question is too short to mean anything by itself, and points back: "how often?",
     "and what does it cost", "can I do that myself".
     """
-    return len(set(terms(question))) <= 3 and _POINTS_BACK.search(_lower(question)) is not None
+    return len(set(terms(question))) <= 2 and _POINTS_BACK.search(_lower(question)) is not None
 
 
 def _lower(text: str) -> str:

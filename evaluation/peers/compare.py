@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.corpus import read_corpus, read_qrels, read_queries
-from retrieval.encoder import find_model
+from retrieval.export import find_model
 from retrieval.files import write_json
 
 ROOT = Path(__file__).parents[2]

@@ -71,7 +71,7 @@ def plain(folder: Path, encoder: OnnxEncoder) -> dict[str, dict[str, Any]]:
         vectors = encoder.encode(texts)
         meaning_seconds = time.perf_counter() - began - words_seconds
 
-        # The loop's own values are bound as defaults.
+        # As defaults, because a closure would see the loop's last values.
         def by_words(
             question: str, words: Lexical = words, begins: NDArray[np.intp] = begins
         ) -> list[str]:

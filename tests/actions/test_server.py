@@ -3,6 +3,8 @@
 import json
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,9 +17,12 @@ from actions.conversation import RequestHuman
 from actions.registry import executor_of
 from actions.server import create_app
 from actions.turn import Turn
+from retrieval.building import Sources, build
+from retrieval.encoder import OnnxEncoder
+from retrieval.releases import roll_back
 from store import facts as fact_store
 from support.facts import FactStatus
-from tests.actions.rasa import DOMAIN, conversation
+from tests.actions.rasa import DOMAIN, NOW, conversation
 
 WORDS = "my secret words"
 
@@ -97,6 +102,28 @@ async def test_what_nobody_serves_and_what_is_no_call(
 async def test_health_names_the_knowledge(client: httpx.AsyncClient, tools: Tools) -> None:
     health = (await client.get("/health")).json()
     assert health == {"status": "ok", "knowledge": tools.knowledge.release}
+
+
+async def test_a_damaged_release_raises_the_alarm(
+    client: httpx.AsyncClient, tools: Tools, index: Path, articles: Path, encoder: OnnxEncoder
+) -> None:
+    """In /health and in Prometheus' figures, while the release before goes on answering."""
+    before = tools.knowledge.release
+    assert "aftercare_knowledge_degraded 0.0" in (await client.get("/metrics")).text
+    sources = Sources(articles, index / "none", index / "none")
+    new = build(sources, index, encoder, NOW + timedelta(minutes=1), force=True).release
+    file = index / "releases" / new / "passages.json"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+
+    assert "aftercare_knowledge_degraded 1.0" in (await client.get("/metrics")).text
+    health = (await client.get("/health")).json()
+    assert (health["status"], health["knowledge"]) == ("degraded", before)
+    assert "passages.json" in health["reason"]
+    file.write_bytes(content)
+    roll_back(index, new)
+    assert (await client.get("/health")).json() == {"status": "ok", "knowledge": new}
+    assert "aftercare_knowledge_degraded 0.0" in (await client.get("/metrics")).text
 
 
 async def test_the_articles_are_searched_with_reasons(client: httpx.AsyncClient) -> None:

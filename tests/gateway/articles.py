@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from retrieval.articles import Article, Branch, Section, Step
+from retrieval.release_files import FORMAT, write_pointer
 from tests.neighbours import free_port, serve
 
 _COMMON = {
@@ -74,14 +75,24 @@ ARTICLES = (DRAIN, SALT, CONTACT, GOODWILL)
 def publish(folder: Path, articles: tuple[Article, ...] = ARTICLES) -> None:
     """Write a release that the help pages can read."""
     content = json.dumps([article.to_json() for article in articles]).encode()
-    files = {"articles.json": {"sha256": hashlib.sha256(content).hexdigest()}}
-    manifest = json.dumps({"files": files}).encode()
-    release = "20261122T120000Z-" + hashlib.sha256(manifest).hexdigest()[:16]
+    described = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    manifest = json.dumps(
+        {
+            "format": FORMAT,
+            "fingerprint": "",
+            "encoder": "none",
+            "articles": {article.id: article.version for article in articles},
+            "calibration": {},
+            "measured": {},
+            "files": {"articles.json": described},
+        }
+    ).encode()
+    release = "20261122T120000000000Z-" + hashlib.sha256(manifest).hexdigest()[:16]
     place = folder / "releases" / release
     place.mkdir(parents=True)
     (place / "articles.json").write_bytes(content)
     (place / "manifest.json").write_bytes(manifest)
-    (folder / "current").write_text(json.dumps({"release": release}))
+    write_pointer(folder, release, [article.id for article in articles])
 
 
 def result(article: Article, anchor: str, probability: float = 0.9, **more: Any) -> dict[str, Any]:

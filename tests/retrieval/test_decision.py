@@ -177,6 +177,14 @@ def test_a_question_of_small_words_has_no_coverage(index: Index, encoder: OnnxEn
     assert (evidence.coverage, evidence.quoted) == (0, 0)
 
 
+def test_long_questions_are_told_from_short_ones(index: Index, encoder: OnnxEncoder) -> None:
+    def length(asked: str) -> float:
+        return weigh(index, search(index, encoder, asked), asked).length
+
+    assert 0 < length("which salt") < length("which salt do I put in my dishwasher") < 1
+    assert length("salt " * 200) == length("salt " * 2000) == 1
+
+
 def test_a_source_says_what_fitted(index: Index, encoder: OnnxEncoder) -> None:
     asked = "Salts! Which salts, and an E24?"
     result = ask(index, encoder, "which salts do I use", "dishwasher", certain("always"))
@@ -202,7 +210,7 @@ def test_costs_set_the_thresholds() -> None:
 
 
 def test_fitting_tells_right_from_wrong() -> None:
-    good, bad = Evidence(0.8, 0.9, 1.0, 0.4, 0.8), Evidence(0.2, 0.3, 0.2, 0.0, 0.2)
+    good, bad = Evidence(0.8, 0.9, 1.0, 0.4, 0.8, 0.2), Evidence(0.2, 0.3, 0.2, 0.0, 0.2, 0.2)
     evidence, right = [good, bad] * 40, [True, False] * 40
     calibration = fit(evidence, right)
 
@@ -210,13 +218,13 @@ def test_fitting_tells_right_from_wrong() -> None:
     assert calibration.probability(bad) < 0.05
     assert calibration == fit(evidence, right)
     assert Calibration.from_json(calibration.to_json()) == calibration
-    with pytest.raises(ValueError, match="class"):
+    with pytest.raises(ValueError, match="right and answers that are wrong"):
         fit([good, good], [True, True])
 
 
 def test_what_counts_more_weighs_more() -> None:
     """The same evidence, right as often as wrong: weights alone decide what is likelier."""
-    same, other = Evidence(0.5, 0.5, 0.5, 0.1, 0.4), Evidence(0.4, 0.4, 0.4, 0.1, 0.4)
+    same, other = Evidence(0.5, 0.5, 0.5, 0.1, 0.4, 0.2), Evidence(0.4, 0.4, 0.4, 0.1, 0.4, 0.2)
     evidence, right = [same, same, other, other] * 20, [True, False] * 40
 
     def probability(weights: list[float] | None) -> float:

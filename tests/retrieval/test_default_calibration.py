@@ -129,7 +129,7 @@ def test_one_collection_is_not_enough() -> None:
 
 
 def test_nothing_to_learn_from() -> None:
-    with pytest.raises(ValueError, match="class"):
+    with pytest.raises(ValueError, match="right and answers that are wrong"):
         fit_default([collection("a", ("x1", "x2"), True), collection("b", ("y1",), True)], ENCODER)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from retrieval.articles import load_articles
 from retrieval.building import Sources
-from retrieval.decision import Calibration
+from retrieval.decision import FEATURES, Calibration
 from retrieval.encoder import OnnxEncoder
 from retrieval.errors import QuestionsRefused
 from retrieval.evaluation import (
@@ -124,7 +124,7 @@ def test_misplaced_labels_show_in_the_figures(index: Index, encoder: OnnxEncoder
         Question("my dishwasher leaves standing water", "dishwasher", frozenset({"returns"})),
         Question("which salt do I use", "dishwasher", frozenset({"dishwasher-add-salt#fill"})),
     ]
-    always = Calibration((0.0,) * 5, 60.0, 0.8, 0.4, 0.4, 0)
+    always = Calibration((0.0,) * len(FEATURES), 60.0, 0.8, 0.4, 0.4, 0)
     report = evaluate(index, encoder, always, questions)
 
     assert report.recall_at_1 == 0

@@ -253,7 +253,8 @@ class DontKnow(Guiding):
         turn.say("utter_not_knowing_is_fine", buttons=(*WHAT_I_DO[:1], TALK_TO_A_PERSON))
 
 
-_QUESTIONS_OPEN = ("which_product", "titles", "nothing_found")  # a product named now completes the question
+# A product named now completes the question.
+_QUESTIONS_OPEN = ("which_product", "titles", "nothing_found")
 
 
 class Inform(Guiding):

@@ -399,7 +399,7 @@ def _benchmark(options: argparse.Namespace) -> int:
         read_corpus(options.corpus),
         *_labelled(options.queries, options.qrels),
         read_queries(options.no_answer) if options.no_answer else {},
-        OnnxEncoder.load(options.encoder),
+        OnnxEncoder.load(options.encoder, threads=os.cpu_count() or 1),
         Calibration.default(),
         lambda line: print(line, file=sys.stderr, flush=True),
     )

@@ -18,7 +18,7 @@ from typing import Any
 from retrieval.errors import IndexDamaged
 from retrieval.files import write_json
 
-FORMAT = 2
+FORMAT = 3
 ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{16}")  # time to the microsecond: ids sort by age
 
 # What json and the reading of its values raise; RecursionError for a thousand brackets.

@@ -253,7 +253,7 @@ def _build(options: argparse.Namespace) -> int:
         options.index,
         encoder,
         datetime.now(timezone.utc),
-        getattr(options, "force", True),  # `calibrate` always builds
+        getattr(options, "force", False),  # `calibrate` has no such option
         progress=lambda line: print(line, flush=True),
     )
     if built.skipped:

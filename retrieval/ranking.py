@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from retrieval.encoder import Encoder
 from retrieval.index import Index
+from retrieval.passages import Passage
 from retrieval.words import terms
 
 PROCEDURES = frozenset({"procedure"})  # for `search` and `Index.rows`: faults only
@@ -48,7 +49,9 @@ class Ranked:
     cosine: float  # of the best passage, -1 to 1
     lexical: float  # of the best passage, 0 to 1
     row: int  # of the best passage
-    company: float  # share of the passages nearest in meaning that are of the same article
+    company: float
+    """Share of the passages nearest in meaning that are of the same article, times the share of all
+    passages that are not: where there is little else, being among one's own says nothing."""
 
 
 def weight_of_meaning(balance: float, best_lexical: float) -> float:
@@ -82,6 +85,7 @@ def rank(
     if not len(rows):
         return []
     lexical = index.words.scores(question)
+    allowed = len(rows)
     rows = index.candidates(vector, lexical, rows)
     cosine, lexical = index.vectors.cosines(vector, rows), lexical[rows]
     weight = weight_of_meaning(index.balance, float(lexical.max()))
@@ -105,10 +109,16 @@ def rank(
                 float(cosine[at]),
                 float(lexical[at]),
                 int(rows[at]),
-                company[passage.article_id] / len(nearest),
+                company[passage.article_id] / len(nearest) * _others(index, passage, allowed),
             )
         )
     return sections_before_overviews(index, ranked)
+
+
+def _others(index: Index, passage: Passage, allowed: int) -> float:
+    """The share of the allowed passages that are of other articles than one of them."""
+    begin, end = index.spans[passage.article_id]
+    return 1 - (end - begin) / allowed
 
 
 def _of_sections(

@@ -2,14 +2,13 @@
 
 A flat FAISS index compares the question with every vector. It is exact, and takes as long as
 reading all vectors once. Above `FLAT_UP_TO` an inverted file (IVF) takes its place: vectors lie in
-lists around centroids, and only the lists nearest to the question are read. It keeps one byte per
-number, a quarter of the memory.
+lists around centroids, and only the lists nearest to the question are read.
 
-**What a byte loses, it loses once.** The bytes stand for the middles of 256 equal steps between
--r and r, where r is a power of two that holds every number. So a vector that was taken over from
-an index falls into the same steps again, and where r has doubled, into the one of which its step
-is a half: however often an index is built from the one before, no vector moves by more than one
-step of the widest grid it has lain on.
+**Twice each vector is kept, roughly and well.** The lists hold four bits for every three numbers
+(product quantisation of what is left after the centroid), which FAISS compares by table in vector
+registers, 32 vectors at a time. The best `REFINED` of them are compared again by one byte per
+number, each dimension in 255 steps from its least to its largest. Together that is .3 of the
+memory of the vectors themselves.
 
 Nothing here changes FAISS's number of threads, which belongs to the process: `nearest` and
 `cosines` never use more than one, and a build uses all that OpenMP allows.
@@ -32,28 +31,36 @@ FLAT_UP_TO = 50_000
 `make bench-index` on two cores of an AMD server, one thread: 0.7 ms at 10,000 vectors, 4.9 at
 50,000, 10.9 at 100,000, 103 at a million; the question is encoded in 5 to 8 ms. Above, comparing
 would take longer than encoding; below, an inverted file would save a few milliseconds and lose one
-in fifty of the ten nearest.
+in a hundred of the ten nearest.
 """
 
-READ = 15_500
-"""Vectors of an inverted file that one question is compared with, about.
+READ = 40_000
+"""Vectors of an inverted file that one question is compared with at least, roughly.
 
-They decide the time, 1.4 to 1.7 ms at any size. Of made-up vectors (`benchmarks/index.py`) they
-hold .98 of the ten nearest at 50,000, .97 at 100,000, .89 at a million.
+Above ten times as many, a tenth of the lists is read. Of the ten nearest to 500 questions at a
+million made-up vectors (`benchmarks/index.py`), 256 of 4,096 lists held .967, 320 .972 and 400
+.976, in 1.5, 1.6 and 1.8 ms on one thread. At 50,000 and 100,000, `nearest` finds .99 in 1.1 ms.
+"""
+
+REFINED = 400
+"""Roughly nearest vectors that are compared again, or twice as many as are wanted.
+
+Of the same questions, with 400 lists read, 100 held .958 of the ten nearest, 200 .971, 400 .976.
 """
 
 COPIED_UP_TO = 20_000
 """Allowed rows that a `Selection` copies out of an inverted file, to compare them one by one.
 
-Few rows lie scattered over all lists: at 200,000 vectors, finding .94 of the ten nearest among two
-rows in a hundred took a quarter of all lists. At 20,000 rows a copy takes 31 MB at 384 dimensions,
-and 60 ms to make.
+Few rows lie scattered over all lists, so that nearly every list would be read for them. At 20,000
+rows a copy takes 31 MB at 384 dimensions, and a tenth of a second to make.
 """
 
-_SAMPLE_PER_LIST = 40  # FAISS warns below 39
+_SAMPLE_PER_LIST = 100
 _ROUNDS = 10  # of k-means
-_STEPS = 256
+_ROUGH_BITS = 4  # per group of numbers; the tables of FAISS's fast scan have 16 places
+_ROUGH_BLOCK = 32  # vectors compared at a time
 _ADDED_AT_ONCE = 100_000
+_INVERTED = [faiss.IndexRefine, faiss.IndexIVFPQFastScan, faiss.IndexScalarQuantizer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +70,14 @@ class Selection:
     rows: NDArray[np.intp]  # distinct, ascending
     among: Vectors  # the ones it was prepared for
     allowed: Any  # an IDSelector of FAISS; None where `copied` is searched instead
-    copied: faiss.IndexFlatIP | None  # just these rows, as the inverted file has them
+    copied: faiss.IndexFlatIP | None  # just these rows, by their bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
     """Vectors by row, in the order they were given. Reading from several threads is safe."""
 
-    index: Any  # faiss.IndexFlatIP, or faiss.IndexIVFScalarQuantizer; FAISS's types are incomplete
+    index: Any  # faiss.IndexFlatIP or faiss.IndexRefine; FAISS's types are incomplete
 
     @classmethod
     def build(
@@ -84,7 +91,8 @@ class Vectors:
 
         Args:
             matrix: Shape (n, dim), each row of length 1.
-            flat_up_to: The most vectors that are compared one by one.
+            flat_up_to: The most vectors that are compared one by one. Fewer than 16 always are:
+                nothing can be learnt from them.
             seed: Of the sample and of k-means. A flat index has no use for it.
             progress: Told in one line what is being done. Silent for a flat index.
 
@@ -98,34 +106,37 @@ class Vectors:
         if not math.isfinite(largest):  # NaN, too, passes through `max`
             raise ValueError("a vector holds a number that is not finite; encode its text again")
         total, dim = matrix.shape
-        if total <= flat_up_to:
+        if total <= max(flat_up_to, 2**_ROUGH_BITS - 1):
             flat = faiss.IndexFlatIP(dim)
             flat.add(matrix)
             return cls(flat)
 
         lists = lists_for(total)
-        inverted = faiss.IndexIVFScalarQuantizer(
+        rough = faiss.IndexIVFPQFastScan(
             faiss.IndexFlatIP(dim),
             dim,
             lists,
-            faiss.ScalarQuantizer.QT_8bit_uniform,
+            dim // _group(dim),
+            _ROUGH_BITS,
             faiss.METRIC_INNER_PRODUCT,
-            False,  # the vectors themselves in bytes, not what is left after their centroid
+            _ROUGH_BLOCK,
         )
-        inverted.cp.seed, inverted.cp.niter = seed, _ROUNDS
+        rough.by_residual = True
+        rough.cp.seed, rough.cp.niter = seed, _ROUNDS
+        rough.cp.min_points_per_centroid = rough.pq.cp.min_points_per_centroid = 1  # no warnings
         sampled = min(total, lists * _SAMPLE_PER_LIST)
         progress(f"{lists} lists are made from {sampled} of {total} vectors")
         chosen = np.random.default_rng(seed).choice(total, sampled, replace=False, shuffle=False)
-        inverted.train(matrix[np.sort(chosen)])
-        # `train` has fitted the steps to the sample; ours stay the same from build to build.
-        reach = 2.0 ** math.ceil(math.log2(largest)) if largest else 1.0
-        steps = np.array([-reach, 2 * reach * (_STEPS - 1) / _STEPS], dtype=np.float32)
-        faiss.copy_array_to_vector(steps, inverted.sq.trained)
-        inverted.make_direct_map()  # from a row to its place in a list, for `cosines`
+        rough.train(matrix[np.sort(chosen)])
+        well = faiss.IndexScalarQuantizer(
+            dim, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+        )
+        well.train(np.stack([matrix.min(axis=0), matrix.max(axis=0)]))
         for start in range(0, total, _ADDED_AT_ONCE):
-            inverted.add(matrix[start : start + _ADDED_AT_ONCE])
-            progress(f"{inverted.ntotal} of {total} vectors added")
-        return cls(inverted)
+            rough.add(matrix[start : start + _ADDED_AT_ONCE])
+            well.add(matrix[start : start + _ADDED_AT_ONCE])
+            progress(f"{rough.ntotal} of {total} vectors added")
+        return cls(faiss.IndexRefine(rough, well))  # which holds on to both
 
     def __len__(self) -> int:
         return int(self.index.ntotal)
@@ -140,19 +151,11 @@ class Vectors:
         """Whether every vector is compared, or those of the nearest lists."""
         return "flat" if isinstance(self.index, faiss.IndexFlatIP) else "ivf"
 
-    @property
-    def memory_bytes(self) -> int:
-        """What vectors, centroids and row numbers take in memory."""
-        if self.kind == "flat":
-            return len(self) * self.dim * 4
-        # A row is known twice: by its list, and by the map from rows to lists.
-        return len(self) * (self.dim + 2 * 8) + int(self.index.nlist) * self.dim * 4
-
     def selection(self, rows: NDArray[np.intp]) -> Selection:
         """Prepare the rows that may be found, given in any order.
 
         In an inverted file few allowed rows lie scattered over all lists, so up to `COPIED_UP_TO`
-        of them are copied out, at 4 * dim bytes and some 3 µs each, and compared one by one.
+        of them are copied out, at 4 * dim bytes and some 5 µs each, and compared one by one.
 
         Raises:
             ValueError: A row that there is not.
@@ -168,7 +171,7 @@ class Vectors:
             allowed = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
             return Selection(distinct, self, allowed, None)
         copied = faiss.IndexFlatIP(self.dim)
-        copied.add(self.index.reconstruct_batch(distinct))
+        copied.add(self._from_bytes(distinct))
         return Selection(distinct, self, None, copied)
 
     def nearest(
@@ -188,7 +191,7 @@ class Vectors:
         Returns:
             Rows and their cosines, each of shape (found,). A flat index finds exactly the most
             similar ones, an inverted file most of them: see `READ`. Of up to `COPIED_UP_TO`
-            allowed rows it finds exactly those that are most similar as it has them.
+            allowed rows it finds exactly those that are most similar by their bytes.
         """
         if isinstance(allowed, np.ndarray):
             allowed = self.selection(allowed)
@@ -216,13 +219,19 @@ class Vectors:
         self, query: NDArray[np.float32], wanted: int, count: int, allowed: Selection | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """`wanted` of the `count` allowed rows from the lists nearest to the query: (1, wanted)."""
-        lists = int(self.index.nlist)
+        rough: Any = faiss.downcast_index(self.index.base_index)
+        lists = int(rough.nlist)
         # Of a tenth of the rows, as many lie in ten times the lists.
-        probed = min(lists, math.ceil(READ * lists / count))
+        read = max(READ, len(self) / 10)
+        probed = min(lists, math.ceil(lists * read / count))
+        refined = min(count, max(REFINED, 2 * wanted))
         selector = {} if allowed is None else {"sel": allowed.allowed}
         while True:
-            parameters = faiss.SearchParametersIVF(  # type: ignore[call-arg]
+            lists_read = faiss.SearchParametersIVF(  # type: ignore[call-arg]
                 nprobe=probed, **selector
+            )
+            parameters = faiss.IndexRefineSearchParameters(  # type: ignore[call-arg]
+                k_factor=refined / wanted, base_index_params=lists_read
             )
             cosines, rows = self.index.search(query, wanted, params=parameters)
             if rows[0, -1] >= 0 or probed == lists:  # -1 stands where nothing was left to find
@@ -236,13 +245,9 @@ class Vectors:
             ValueError: A row that there is not.
         """
         self._check(rows)
-        if self.kind == "ivf":
-            found: NDArray[np.float32] = self.index.reconstruct_batch(rows) @ vector
-            return found
         query = np.ascontiguousarray(vector, dtype=np.float32)
         if query.shape != (self.dim,):
             raise ValueError(f"a vector of {self.dim} numbers is needed, not shape {query.shape}")
-        # Not `search`: its heap takes longer than the products when every row is asked for.
         labels = np.ascontiguousarray(rows, dtype=np.int64)
         found = np.empty(len(labels), dtype=np.float32)
         if not len(labels):  # which FAISS refuses
@@ -252,41 +257,19 @@ class Vectors:
         threads = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(1)
         try:
-            self.index.compute_distance_subset(
-                1,
-                faiss.swig_ptr(query),
-                len(labels),
-                faiss.swig_ptr(found),
-                faiss.swig_ptr(labels),
-            )
+            if self.kind == "ivf":
+                np.matmul(self._from_bytes(labels), query, out=found)
+            else:
+                # Not `search`: its heap takes longer than the products when every row is asked for.
+                self.index.compute_distance_subset(
+                    1,
+                    faiss.swig_ptr(query),
+                    len(labels),
+                    faiss.swig_ptr(found),
+                    faiss.swig_ptr(labels),
+                )
         finally:
             faiss.omp_set_num_threads(threads)
-        return found
-
-    def all_cosines(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Similarity of a unit vector, shape (dim,), to every row: (len(self),), -1 to 1.
-
-        Raises:
-            ValueError: An inverted file, which is there so as not to do this.
-        """
-        if self.kind != "flat":
-            raise ValueError("an inverted file does not compare everything; use `nearest`")
-        return self.cosines(vector, np.arange(len(self)))
-
-    def vector(self, row: int) -> NDArray[np.float32]:
-        """One vector as it is kept, shape (dim,); see `matrix`."""
-        self._check(np.array([row]))
-        found: NDArray[np.float32] = self.index.reconstruct(row)
-        return found
-
-    def matrix(self) -> NDArray[np.float32]:
-        """All vectors as they are kept, a copy of shape (len(self), dim), for the next build.
-
-        Those of a flat index are the ones it was built from. Those of an inverted file differ by
-        up to half a step, 1/256 of the power of two that holds every number, and are no more
-        exactly of length 1; built from again, they stay as they are.
-        """
-        found: NDArray[np.float32] = self.index.reconstruct_n(0, len(self))
         return found
 
     def serialize(self) -> bytes:
@@ -304,9 +287,22 @@ class Vectors:
             index = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
         except RuntimeError as error:
             raise ValueError(f"not an index that FAISS can read: {error}") from error
-        if not isinstance(index, faiss.IndexFlatIP | faiss.IndexIVFScalarQuantizer):
-            raise ValueError(f"an index of kind {type(index).__name__} is not one of ours")
+        kinds = [type(index)]
+        if isinstance(index, faiss.IndexRefine):
+            halves = index.base_index, index.refine_index
+            kinds += [type(faiss.downcast_index(half)) for half in halves]
+        if kinds not in ([faiss.IndexFlatIP], _INVERTED):
+            made = " of ".join(kind.__name__ for kind in kinds)
+            raise ValueError(f"an index of kind {made} is not one of ours")
         return cls(index)
+
+    def _from_bytes(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Rows of an inverted file by their bytes, shape (len(rows), dim)."""
+        well: Any = faiss.downcast_index(self.index.refine_index)
+        # All rows in one call: `reconstruct_batch` prepares its decoder anew for each.
+        codes = faiss.rev_swig_ptr(well.codes.data(), len(self) * self.dim)
+        found: NDArray[np.float32] = well.sa_decode(codes.reshape(len(self), self.dim)[rows])
+        return found
 
     def _check(self, rows: NDArray[np.intp]) -> None:
         """FAISS reads foreign memory for a row that there is not."""
@@ -322,3 +318,11 @@ def lists_for(total: int) -> int:
     """
     wanted: int = 2 ** round(math.log2(4 * math.sqrt(total)))
     return max(1, min(wanted, total // 39))
+
+
+def _group(dim: int) -> int:
+    """How many numbers four bits stand for: three, as measured at 384, or a smaller divisor.
+
+    At a million, four found .972 of the ten nearest in 1.6 ms, three .976 in 1.8 (see `READ`).
+    """
+    return next(numbers for numbers in (3, 2, 1) if dim % numbers == 0)

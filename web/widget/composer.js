@@ -32,6 +32,7 @@ export class Composer extends EventTarget {
       this.dispatchEvent(new Event('typing'))
     }
     this.text = kept.get('draft') ?? ''
+    this.#text.readOnly = false // the page lets nobody write before somebody listens
   }
 
   get text() {

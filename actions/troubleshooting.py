@@ -74,7 +74,8 @@ class Guiding(Answering):
             self.hazard(turn, found.result.source)
             return
         if found.procedure is None:
-            vague = isinstance(found.result, Answer) and found.result.source.kind == "policy"
+            nearest = () if isinstance(found.result, Abstention) else found.result.sources
+            vague = bool(nearest) and nearest[0].kind == "policy"
             if vague and turn.intent == "report_fault" and not turn.slots.get("abstentions"):
                 # "It's broken": what the shop does about repairs is no answer to a fault.
                 turn.set("abstentions", 1)

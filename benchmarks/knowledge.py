@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -48,23 +49,27 @@ ADJECTIVES = (
 
 
 def articles_for(size: int, articles: tuple[Article, ...]) -> Iterator[Article]:
-    """The articles, again and again, each time of another kind of product."""
-    each = sum(1 for article in articles for _ in passages(article))
-    for number in range(-(-size // each)):
+    """The articles, again and again, each time of another kind of product, until there are `size`
+    passages.
+    """
+    made = 0
+    for number in count():
         word = f"{ADJECTIVES[number % len(ADJECTIVES)]} {number // len(ADJECTIVES) or ''}".strip()
         for article in articles:
-            if number == 0:
-                yield article
-                continue
-            yield replace(
-                article,
-                id=f"{article.id}-{number}",
-                title=f"{word.capitalize()}: {article.title}",
-                questions={
-                    anchor: tuple(f"{question} {word}" for question in asked)
-                    for anchor, asked in article.questions.items()
-                },
-            )
+            if made >= size:
+                return
+            if number > 0:
+                article = replace(
+                    article,
+                    id=f"{article.id}-{number}",
+                    title=f"{word.capitalize()}: {article.title}",
+                    questions={
+                        anchor: tuple(f"{question} {word}" for question in asked)
+                        for anchor, asked in article.questions.items()
+                    },
+                )
+            made += sum(1 for _ in passages(article))
+            yield article
 
 
 def serve(folder: Path, encoder_folder: Path, questions: Path) -> dict[str, float]:

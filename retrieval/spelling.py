@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -17,6 +18,7 @@ from rapidfuzz.distance import OSA
 _WORD = re.compile(r"[^\W\d_]+")
 _SHORTEST = 5  # letters: among shorter words nearly everything is one letter from something
 _LONG = 8  # from this length two mistakes are mended, else one
+_MOST = 20  # unknown words that are looked up: a text of a thousand would keep a core busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +43,23 @@ class Spelling:
             question: In the customer's words.
             known: Words that are right although no article has them: the encoder's `words`.
         """
-        return _WORD.sub(lambda found: self._nearest(found[0], known), question)
+        unknown = dict.fromkeys(
+            word for word in _WORD.findall(question) if not self._is_right(word.lower(), known)
+        )
+        mended = {word: self._nearest(word) for word in islice(unknown, _MOST)}
+        return _WORD.sub(lambda found: mended.get(found[0], found[0]), question)
 
-    def _nearest(self, written: str, known: frozenset[str]) -> str:
-        word = written.lower()
-        if (
+    def _is_right(self, word: str, known: frozenset[str]) -> bool:
+        return (
             len(word) < _SHORTEST
             or word in self.counts
             or word in known
             # An encoder is taught words, not every form of them.
             or any(word.endswith(end) and word[: -len(end)] in known for end in _ENDINGS)
-        ):
-            return written
+        )
+
+    def _nearest(self, written: str) -> str:
+        word = written.lower()
         near = process.extract(
             word,
             [other for other in self.counts if other[0] == word[0] and len(other) >= _SHORTEST],

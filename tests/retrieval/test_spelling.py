@@ -74,3 +74,19 @@ def test_the_encoder_says_which_words_there_are(encoder: OnnxEncoder) -> None:
     asked = "the filler of my aquarium trains the water"
     assert Spelling.of(["filter drain tub"]).mended(asked, encoder.words) == asked
     assert HashingEncoder().words == frozenset()
+
+
+def test_a_text_of_unknown_words_is_looked_up_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look-up walks through the articles' words; a customer decides how many there are."""
+    looked_up = []
+    nearest = Spelling._nearest
+
+    def counting(self: Spelling, written: str) -> str:
+        looked_up.append(written)
+        return nearest(self, written)
+
+    monkeypatch.setattr(Spelling, "_nearest", counting)
+    words = [f"drian{a}{b}" for a in "qxzwk" for b in "qxzwkjvyghb"]
+    Spelling.of(["drain the dishwasher"]).mended(" ".join(words * 20), frozenset())
+
+    assert looked_up == words[:20]
